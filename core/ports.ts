@@ -1,0 +1,225 @@
+/** The ports: what the core needs from clock, disk, lake and warehouse, named by what they do. */
+import type { Spec } from './spec.ts';
+import type {
+  DataFile,
+  DataPartition,
+  GateMode,
+  Interval,
+  LoadReceipt,
+  Publication,
+  PublicationRef,
+  PublishedLayer,
+  PublishedTable,
+  StagedTable,
+  Task,
+  TaskOutput,
+  Verdict,
+} from './types.ts';
+
+/** The only source of now. */
+export interface Clock {
+  /** Epoch milliseconds, UTC. */
+  now(): number;
+}
+
+export interface Logger {
+  debug(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+}
+
+// ------------------------------------------------------------------ objects
+
+export interface ObjectInfo {
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** Opaque; changes with every write of the key. */
+  readonly generation: string;
+}
+
+/** `'absent'`: the key must not exist. A generation: it must be that one. */
+export type Precondition = 'absent' | { readonly generation: string };
+
+/**
+ * A flat namespace of immutable-by-habit objects; keys use `/`, never begin with one.
+ *
+ * @throws PipelineError `precondition_failed` (final), `object_not_found` (final), `storage_unavailable` (retryable), `storage_full`
+ */
+export interface ObjectStore {
+  /** Reads a small object whole; null where the key does not exist. */
+  read(key: string): Promise<{ readonly body: Uint8Array; readonly generation: string } | null>;
+  /** Writes whole or not at all; durable when it returns. */
+  write(key: string, body: Uint8Array, precondition?: Precondition): Promise<ObjectInfo>;
+  /** Takes over a local file: the store may move or copy it. */
+  writeFile(key: string, localPath: string, precondition?: Precondition): Promise<ObjectInfo>;
+  /** All keys with the prefix, sorted by key, pages followed. */
+  list(prefix: string): AsyncIterable<ObjectInfo>;
+  /** True where it was there. */
+  delete(key: string, precondition?: Precondition): Promise<boolean>;
+  /** A path on this machine from which engines read the object; remote stores keep a bounded cache. Not to be written to. */
+  localPath(key: string): Promise<string>;
+  /** For messages: `data/ecommerce/` or `gs://bucket/prefix/`. */
+  readonly displayName: string;
+}
+
+// ------------------------------------------------------------------ publications
+
+/** Reads what is visible; a reader resolves the pointer once and then only sees that version. */
+export interface PublicationReader {
+  current(layer: PublishedLayer): Promise<Publication | null>;
+  /** @throws PipelineError `publication_not_found` */
+  at(layer: PublishedLayer, sequence: number): Promise<Publication>;
+}
+
+/** Files of one attempt on their way into the lake, unseen until published. */
+export interface Staging {
+  /**
+   * Moves finished local files under this attempt's staging prefix.
+   * `path` is below the table: `ingestion_dt=2025-10-15/part-00000.parquet`.
+   */
+  stageFiles(
+    area: PublishedLayer | 'quarantine',
+    table: string,
+    files: readonly { readonly path: string; readonly localPath: string; readonly rows: number }[],
+  ): Promise<readonly DataFile[]>;
+}
+
+export interface PublishRequest {
+  readonly layer: PublishedLayer;
+  readonly dagId: string;
+  readonly runId: string;
+  readonly interval: Interval;
+  readonly tables: readonly StagedTable[];
+  readonly reportDigest: string | null;
+  readonly verdict: Verdict | null;
+}
+
+export interface PublicationStore extends PublicationReader {
+  staging(dagId: string, runId: string, taskId: string, tryNumber: number): Staging;
+  /** Idempotent per run and staged content: a repeat returns the same publication. */
+  publish(request: PublishRequest): Promise<PublicationRef>;
+}
+
+// ------------------------------------------------------------------ warehouse
+
+export interface WarehouseTableDef {
+  readonly dataset: 'enriched' | 'gold' | 'dims' | 'silver';
+  readonly table: string;
+  readonly columns: readonly { readonly name: string; readonly type: string; readonly description?: string }[];
+  readonly partitionKey: string | null;
+  readonly clusterBy: readonly string[];
+  readonly description: string;
+}
+
+export interface MartBuild {
+  readonly def: WarehouseTableDef;
+  /** GoogleSQL. */
+  readonly sql: string;
+  /** Inclusive days of the touched partitions; null for a whole-table mart. */
+  readonly days: readonly string[] | null;
+  readonly fingerprints: { readonly [partition: string]: string };
+}
+
+export interface BuiltMart {
+  readonly table: string;
+  readonly rowsByPartition: { readonly [partition: string]: number };
+}
+
+/**
+ * Speaks GoogleSQL; one process at a time holds an embedded one, so callers open, work and close.
+ *
+ * @throws PipelineError `warehouse_unavailable` (retryable), `warehouse_schema`, `warehouse_rejected`
+ */
+export interface Warehouse {
+  /** Fingerprint by partition of what is loaded; `'absent'` where the table does not exist. Never guesses: a failed look throws. */
+  loaded(dataset: WarehouseTableDef['dataset'], table: string): Promise<ReadonlyMap<string, string> | 'absent'>;
+  /** Creates the table, or adds columns. Never drops or narrows. */
+  ensureTable(def: WarehouseTableDef): Promise<void>;
+  /** Replaces exactly one partition by these local Parquet files, whole or not at all; a repeat changes nothing. */
+  loadPartitions(
+    def: WarehouseTableDef,
+    partitions: readonly { readonly partition: DataPartition; readonly localPaths: readonly string[] }[],
+    removed: readonly string[],
+  ): Promise<readonly LoadReceipt[]>;
+  /** Builds the touched partitions of a mart into a table beside the target. */
+  buildMart(build: MartBuild): Promise<BuiltMart>;
+  /** Writes the built partitions of a mart as Parquet, one file a partition, in grain order. */
+  exportBuilt(
+    def: WarehouseTableDef,
+    folder: string,
+  ): Promise<readonly { readonly partition: string; readonly localPath: string; readonly rows: number }[]>;
+  /** Makes all built marts visible in one transaction and forgets the built tables. A repeat changes nothing. */
+  swapMarts(
+    builds: readonly Pick<MartBuild, 'def' | 'days' | 'fingerprints'>[],
+    removed: { readonly [table: string]: readonly string[] },
+  ): Promise<void>;
+  close(): Promise<void>;
+}
+
+// ------------------------------------------------------------------ tasks
+
+/** The dated facts of one run that a handler may use; there is no other now. */
+export interface RunFacts {
+  readonly dagId: string;
+  readonly runId: string;
+  readonly interval: Interval;
+  /** First and last calendar day of the interval in the DAG's zone, inclusive. */
+  readonly firstDay: string;
+  /** The run date: reference of every as-of figure. */
+  readonly runDate: string;
+  readonly conf: { readonly [key: string]: unknown };
+}
+
+export interface TaskContext {
+  readonly spec: Spec;
+  readonly task: Task;
+  readonly run: RunFacts;
+  readonly tryNumber: number;
+  /** Outputs of the tasks of this run that have succeeded, by task id. */
+  readonly outputs: { readonly [taskId: string]: TaskOutput };
+  readonly log: Logger;
+  /** Aborts on cancel, timeout and shutdown. */
+  readonly signal: AbortSignal;
+  /** An empty folder of this attempt's own, removed afterwards. */
+  readonly tempDir: string;
+}
+
+/** Does one task. What it returns is stored with the run; what it throws decides about a retry. */
+export type TaskHandler = (context: TaskContext) => Promise<TaskOutput>;
+
+/** Handler by `kind` or `kind.layer` (`build.silver`), the more exact one first. */
+export type TaskHandlers = { readonly [key: string]: TaskHandler };
+
+/** What validation needs of the gates' settings. */
+export interface GateSettings {
+  readonly mode: { readonly [layer: string]: GateMode };
+  readonly strictForeignKeys: boolean;
+}
+
+/** Resolves lake objects to files that engines can read. */
+export interface LakeFiles {
+  localPaths(files: readonly DataFile[]): Promise<readonly string[]>;
+}
+
+/** Resolves bronze keys to files that engines can read. */
+export interface BronzeFiles {
+  localPath(key: string): Promise<string>;
+  readonly displayName: string;
+}
+
+/** Published partitions, with those that a run staged laid over them: what readers would see after publishing. */
+export function overlay(
+  published: PublishedTable | undefined,
+  staged: StagedTable | undefined,
+): readonly DataPartition[] {
+  const byValue = new Map<string, DataPartition>();
+  if (published && !staged?.replacesAll) {
+    for (const partition of Object.values(published.partitions)) byValue.set(partition.value, partition);
+  }
+  if (staged) {
+    for (const value of staged.removed) byValue.delete(value);
+    for (const partition of staged.partitions) byValue.set(partition.value, partition);
+  }
+  return [...byValue.values()].sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0));
+}
