@@ -93,6 +93,13 @@ export interface PublishRequest {
   readonly tables: readonly StagedTable[];
   readonly reportDigest: string | null;
   readonly verdict: Verdict | null;
+  /**
+   * Sequence of this layer that the staged tables were built on; null: the layer had none. Left out: the current one.
+   * Another run's publication since then is a conflict where it touched the same partitions, or a table in `reads`.
+   */
+  readonly basedOn?: number | null;
+  /** Tables of this layer of which published rows decided what was staged, e.g. keys already known. */
+  readonly reads?: readonly string[];
 }
 
 export interface PublicationStore extends PublicationReader {

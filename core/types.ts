@@ -219,6 +219,8 @@ export interface PinnedInputs {
   readonly layer: Layer;
   /** Bronze partitions by table; every covered table has an entry, maybe empty. Sorted by partition. */
   readonly bronze: { readonly [table: string]: readonly BronzePartition[] };
+  /** Objects below a table's folder that no partition holds and that are no markers or temporary files, by table: named, never read. */
+  readonly strays?: { readonly [table: string]: readonly string[] };
   /** Sequence of the current publication by layer when pinned; null where the layer has none yet. */
   readonly publications: { readonly [layer in PublishedLayer]?: number | null };
 }
@@ -256,6 +258,8 @@ export interface BronzeManifest {
   }[];
   readonly batchId: string | null;
   readonly schemaFingerprint: string | null;
+  /** What its checksums are taken of, where the manifest itself says so; wins over the spec's `source.checksum`. */
+  readonly checksumKind?: string;
 }
 
 /** A Parquet column as a file holds it. */

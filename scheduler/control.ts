@@ -43,6 +43,8 @@ export interface ClearRequest {
   readonly downstream: boolean;
   readonly upstream: boolean;
   readonly dryRun: boolean;
+  /** Pins the run to the DAG's present version; by default it keeps the one that it started with. */
+  readonly onLatestVersion?: boolean;
 }
 
 export interface LogLine {

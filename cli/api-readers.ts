@@ -1,0 +1,73 @@
+/** The project's files -> the small readers that the API asks for reports, publications and sources. */
+import { readFile } from 'node:fs/promises';
+import { join, normalize } from 'node:path';
+import type { PublicationSummary, PublicationsReader, ReportReader, ReportSelector } from '../api/ports.ts';
+import type { JsonValue, Publication } from '../core/types.ts';
+import { type ReportEntry, readReports } from '../validation/report/list-reports.ts';
+import { openLake } from './lake.ts';
+import type { Project } from './project.ts';
+
+export function reportReader(project: () => Project): ReportReader {
+  const all = async () => {
+    const folders = [...new Set(project().specs.map((spec) => spec.reportDir))];
+    return (await Promise.all(folders.map((folder) => readReports(project().root, folder)))).flat();
+  };
+  const find = async ({ name, pipeline, run }: ReportSelector): Promise<ReportEntry | undefined> => {
+    const named = (await all()).filter(
+      (report) => report.name === name && (pipeline === null || report.pipeline === pipeline),
+    );
+    if (run === null) return named[0];
+    return named.flatMap((report) => report.runs).find((copy) => copy.dagId === run.dagId && copy.runId === run.runId);
+  };
+  return {
+    list: async () =>
+      (await all()).map(({ runs: _runs, resultsPath: _resultsPath, blockedBy: _blockedBy, ...summary }) => summary),
+    markdown: async (selector) => {
+      const report = await find(selector);
+      return report ? readFile(join(project().root, report.markdownPath), 'utf8') : null;
+    },
+    results: async (selector) => {
+      const report = await find(selector);
+      return report
+        ? (JSON.parse(await readFile(join(project().root, report.resultsPath), 'utf8')) as JsonValue)
+        : null;
+    },
+  };
+}
+
+export function publicationsReader(project: () => Project): PublicationsReader {
+  return {
+    list: async (layer) => {
+      const summaries: PublicationSummary[] = [];
+      for (const { pipeline } of project().specs) {
+        const { publications } = openLake(project().settings, pipeline);
+        const current = await publications.current(layer);
+        for await (const publication of publications.history(layer)) {
+          summaries.push(summaryOf(publication, publication.sequence === current?.sequence));
+        }
+      }
+      return summaries.sort((a, b) => (a.publishedAt < b.publishedAt ? 1 : -1));
+    },
+  };
+}
+
+function summaryOf(publication: Publication, isCurrent: boolean): PublicationSummary {
+  const { pipeline, layer, sequence, dagId, runId, publishedAt, interval, verdict, revertsTo } = publication;
+  const tables = Object.entries(publication.tables).map(([name, table]) => {
+    const partitions = Object.values(table.partitions);
+    return {
+      name,
+      partitions: partitions.length,
+      rows: partitions.reduce((sum, partition) => sum + partition.rows, 0),
+      sizeBytes: partitions.reduce((sum, partition) => sum + partition.sizeBytes, 0),
+    };
+  });
+  return { pipeline, layer, sequence, isCurrent, dagId, runId, publishedAt, interval, verdict, revertsTo, tables };
+}
+
+/** Only files below `specs/` are shown. */
+export async function sourceText(project: Project, file: string): Promise<string | null> {
+  const path = normalize(file);
+  if (!path.startsWith('specs/')) return null;
+  return readFile(join(project.root, path), 'utf8').catch(() => null);
+}

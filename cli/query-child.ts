@@ -1,0 +1,21 @@
+/** One query job from the parent -> its answer, sent back before this process ends. */
+import { asPipelineError } from '../core/errors.ts';
+import { queryGold } from '../serving/query-gold.ts';
+import { openLake } from './lake.ts';
+import type { QueryJob, QueryReply } from './run-query.ts';
+
+process.once('message', (message) => {
+  void answer(message as QueryJob).then((reply) => process.send?.(reply));
+});
+process.on('disconnect', () => process.exit(0));
+
+async function answer(job: QueryJob): Promise<QueryReply> {
+  try {
+    const { publications, files } = openLake(job.settings, job.pipeline);
+    const { maxRows, maxSeconds, sql } = job;
+    return { ok: true, answer: await queryGold({ publications, lake: files, sql, maxRows, maxSeconds }) };
+  } catch (thrown) {
+    const error = asPipelineError(thrown);
+    return { ok: false, code: error.code, message: error.message };
+  }
+}

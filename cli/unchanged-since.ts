@@ -1,0 +1,90 @@
+/** An ended run and the project as it is -> whether running it again could change anything. Reads names, sizes and manifests only. */
+import { canonicalJson } from '../core/fingerprint.ts';
+import { daysOfInterval } from '../core/partition.ts';
+import type { DagRun, PinnedInputs, TaskInstance } from '../core/types.ts';
+import type { Scheduler } from '../scheduler/scheduler.ts';
+import type { DagVersion } from '../scheduler/store/run-store.ts';
+import { createLogger } from './app.ts';
+import { openLake } from './lake.ts';
+import type { Project } from './project.ts';
+
+/**
+ * True only where the DAG's text, its settings and every bronze partition that the run pinned are as they were, and the layers that it
+ * read and published have not moved since. Anything else, and anything unknown, is false.
+ */
+export async function unchangedSince(
+  project: Project,
+  version: DagVersion,
+  run: DagRun,
+  scheduler: Scheduler,
+): Promise<boolean> {
+  if (run.dagFingerprint !== version.dag.fingerprint) return false;
+  if (version.spec.tables.some((table) => table.source.landing !== null)) return false;
+  const instances = await scheduler.listTaskInstances(run.dagId, run.runId);
+  if (instances.some(({ state }) => state !== 'success' && state !== 'skipped')) return false;
+  return (
+    (await publicationsStand(project, version, instances)) && (await bronzeStands(project, version, run, instances))
+  );
+}
+
+async function publicationsStand(
+  project: Project,
+  version: DagVersion,
+  instances: readonly TaskInstance[],
+): Promise<boolean> {
+  const { publications } = openLake(project.settings, version.spec.pipeline);
+  const published = instances.flatMap(({ output }) => (output?.kind === 'published' ? [output.publication] : []));
+  if (published.length === 0) return false;
+  for (const { layer, sequence } of published) {
+    if ((await publications.current(layer))?.sequence !== sequence) return false;
+  }
+  return true;
+}
+
+async function bronzeStands(
+  project: Project,
+  version: DagVersion,
+  run: DagRun,
+  instances: readonly TaskInstance[],
+): Promise<boolean> {
+  const { createPinBronzeHandler } = await import('../transforms/bronze/pin-bronze.ts');
+  const lake = openLake(project.settings, version.spec.pipeline);
+  const pin = createPinBronzeHandler({
+    bronze: lake.bronzeStore,
+    publications: lake.publications,
+    strictForeignKeys: project.settings.values.strict_foreign_keys,
+  });
+  const days = daysOfInterval(run.interval, version.dag.timezone);
+  for (const task of version.dag.tasks.filter(({ kind, layer }) => kind === 'pin' && layer === 'bronze')) {
+    const before = instances.find(({ taskId }) => taskId === task.id)?.output;
+    if (before?.kind !== 'pinned') return false;
+    const now = await pin({
+      spec: version.spec,
+      task,
+      run: {
+        dagId: run.dagId,
+        runId: run.runId,
+        interval: run.interval,
+        firstDay: days.first,
+        runDate: days.last,
+        conf: run.conf,
+      },
+      tryNumber: 1,
+      outputs: {},
+      log: createLogger('silent'),
+      signal: new AbortController().signal,
+      tempDir: '',
+    });
+    if (now.kind !== 'pinned' || !sameInterval(before.pinned, now.pinned, version)) return false;
+  }
+  return true;
+}
+
+/** Tables that pin their interval must pin the same again; those that pin what changed must find nothing. */
+function sameInterval(before: PinnedInputs, now: PinnedInputs, version: DagVersion): boolean {
+  return Object.entries(now.bronze).every(([name, partitions]) => {
+    const table = version.spec.tables.find((one) => one.name === name);
+    if (table?.source.select === 'changed') return partitions.length === 0;
+    return canonicalJson(partitions) === canonicalJson(before.bronze[name] ?? []);
+  });
+}

@@ -1,0 +1,53 @@
+/** Settings and a pipeline's name -> the absolute folders and files that a project uses, and what handlers need of the settings. */
+import { resolve } from 'node:path';
+import type { GateSettings } from '../core/ports.ts';
+import type { Spec } from '../core/spec.ts';
+import type { TaskDefaults } from '../core/types.ts';
+import type { Settings } from './settings.ts';
+
+/** Holds `silver/`, `dims/`, `enriched/`, `gold/`, `quarantine/` of one pipeline. */
+export const lakeFolder = (settings: Settings, pipeline: string): string =>
+  resolve(settings.root, named(settings.values['lake.base_path'], pipeline), pipeline);
+
+/** Holds one folder for each bronze table. */
+export const bronzeFolder = (settings: Settings, pipeline: string): string =>
+  resolve(settings.root, named(settings.values['lake.bronze.base_path'], pipeline));
+
+export const landingFolder = (settings: Settings, pipeline: string): string =>
+  resolve(settings.root, named(settings.values['landing.base_path'], pipeline));
+
+/** Run store, logs, temporary files, lock. */
+export const stateFolder = (settings: Settings): string => resolve(settings.root, settings.values['state.path']);
+
+export const warehouseFile = (settings: Settings): string => resolve(settings.root, settings.values['warehouse.path']);
+
+/** As the spec says, unless `reports.path` is set. */
+export const reportFolder = (settings: Settings, spec: Pick<Spec, 'pipeline' | 'reportDir'>): string =>
+  resolve(settings.root, named(settings.values['reports.path'] ?? spec.reportDir, spec.pipeline));
+
+export function gateSettings({ values }: Settings): GateSettings {
+  return {
+    mode: {
+      bronze: values['gates.bronze'],
+      silver: values['gates.silver'],
+      dims: values['gates.dims'],
+      enriched: values['gates.enriched'],
+      gold: values['gates.gold'],
+    },
+    strictForeignKeys: values.strict_foreign_keys,
+  };
+}
+
+export function taskDefaults({ values }: Settings): TaskDefaults {
+  return {
+    retry: {
+      retries: values['retries.count'],
+      delayMs: values['retries.delay_seconds'] * 1_000,
+      exponentialBackoff: values['retries.exponential_backoff'],
+      maxDelayMs: values['retries.max_delay_seconds'] * 1_000,
+    },
+    timeoutMs: values['task.timeout_seconds'] * 1_000,
+  };
+}
+
+const named = (path: string, pipeline: string): string => path.replaceAll('{pipeline}', pipeline);

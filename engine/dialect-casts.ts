@@ -1,0 +1,164 @@
+/** CAST and SAFE_CAST of GoogleSQL -> DuckDB text with the same result: same rounding, same texts taken, same texts written. */
+import type { TypeName } from '../core/google-sql-ast.ts';
+import {
+  BOOL,
+  DATE,
+  FLOAT64,
+  INT64,
+  NUMERIC_SCALE,
+  numeric,
+  type Sql,
+  type SqlType,
+  STRING,
+  sql,
+  TIMESTAMP,
+} from './dialect-types.ts';
+import { literal } from './sql-text.ts';
+
+/**
+ * Texts that GoogleSQL reads as a value of a type; DuckDB takes more (`'2.5'` as an integer, `'yes'` as true, `2025/01/05`).
+ *
+ * @source GoogleSQL, "Conversion functions", CAST from STRING
+ */
+const READABLE: { readonly [type in TypeName['name']]: string | null } = {
+  STRING: null,
+  INT64: String.raw`\s*[+-]?\d+\s*`,
+  FLOAT64: String.raw`(?i)\s*[+-]?(\d+\.?\d*([e][+-]?\d+)?|\.\d+([e][+-]?\d+)?|inf|infinity|nan)\s*`,
+  NUMERIC: String.raw`(?i)\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*`,
+  BIGNUMERIC: String.raw`(?i)\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*`,
+  BOOL: '(?i)true|false',
+  DATE: String.raw`\s*\d{4}-\d{1,2}-\d{1,2}\s*`,
+  TIMESTAMP: String.raw`\s*\d{4}-\d{1,2}-\d{1,2}([ Tt]\d{1,2}:\d{1,2}:\d{1,2}(\.\d{1,6})?)?\s*(Z|z|UTC|[+-]\d{1,2}(:\d{2})?)?\s*`,
+};
+
+/** The conversion as text; a message for those on which the engines differ. */
+export function renderCast(
+  value: Sql,
+  type: TypeName,
+  safe: boolean,
+): Sql | { readonly refused: string; readonly hint: string } {
+  const target = targetType(type);
+  const from = value.type.kind;
+  if (from === 'NULL') return sql(`CAST(NULL AS ${duckDbName(type)})`, target);
+  if (type.name === 'STRING') return renderText(value, safe);
+  if (from === 'STRING') return sql(renderFromText(value.text, type, safe), target);
+  const allowed = ALLOWED[type.name];
+  if (from !== 'UNKNOWN' && !allowed.includes(from)) {
+    return {
+      refused: `CAST from ${from} to ${type.name} is not GoogleSQL.`,
+      hint: `${type.name} is made of STRING, ${allowed.join(', ')}.`,
+    };
+  }
+  const plain = renderPlain(value, type, safe);
+  if (from !== 'UNKNOWN') return sql(plain, target);
+  const text = renderFromText(`CAST(${value.text} AS VARCHAR)`, type, safe);
+  return sql(`(CASE WHEN typeof(${value.text}) = 'VARCHAR' THEN ${text} ELSE ${plain} END)`, target);
+}
+
+const ALLOWED: { readonly [type in TypeName['name']]: readonly SqlType['kind'][] } = {
+  STRING: [],
+  INT64: ['INT64', 'FLOAT64', 'NUMERIC', 'BOOL'],
+  FLOAT64: ['INT64', 'FLOAT64', 'NUMERIC'],
+  NUMERIC: ['INT64', 'FLOAT64', 'NUMERIC'],
+  BIGNUMERIC: ['INT64', 'FLOAT64', 'NUMERIC'],
+  BOOL: ['INT64', 'BOOL'],
+  DATE: ['DATE', 'TIMESTAMP'],
+  TIMESTAMP: ['DATE', 'TIMESTAMP'],
+};
+
+export function targetType(type: TypeName): SqlType {
+  switch (type.name) {
+    case 'STRING':
+      return STRING;
+    case 'INT64':
+      return INT64;
+    case 'FLOAT64':
+      return FLOAT64;
+    case 'NUMERIC':
+    case 'BIGNUMERIC':
+      return numeric(type.precision === null ? NUMERIC_SCALE : (type.scale ?? 0));
+    case 'BOOL':
+      return BOOL;
+    case 'DATE':
+      return DATE;
+    case 'TIMESTAMP':
+      return TIMESTAMP;
+  }
+}
+
+function duckDbName(type: TypeName): string {
+  switch (type.name) {
+    case 'STRING':
+      return 'VARCHAR';
+    case 'INT64':
+      return 'BIGINT';
+    case 'FLOAT64':
+      return 'DOUBLE';
+    case 'NUMERIC':
+    case 'BIGNUMERIC':
+      return type.precision === null
+        ? `DECIMAL(38, ${NUMERIC_SCALE})`
+        : `DECIMAL(${type.precision}, ${type.scale ?? 0})`;
+    case 'BOOL':
+      return 'BOOLEAN';
+    case 'DATE':
+      return 'DATE';
+    case 'TIMESTAMP':
+      return 'TIMESTAMPTZ';
+  }
+}
+
+function renderPlain(value: Sql, type: TypeName, safe: boolean): string {
+  const cast = safe ? 'TRY_CAST' : 'CAST';
+  // DuckDB rounds a half of a DOUBLE to the even neighbour, GoogleSQL away from zero.
+  const isHalfEven = type.name === 'INT64' && (value.type.kind === 'FLOAT64' || value.type.kind === 'UNKNOWN');
+  const rounded = isHalfEven && value.type.kind === 'FLOAT64' ? `round(${value.text})` : value.text;
+  const plain = `${cast}(${rounded} AS ${duckDbName(type)})`;
+  if (!isHalfEven || value.type.kind === 'FLOAT64') return plain;
+  const halves = `${cast}(round(TRY_CAST(${value.text} AS DOUBLE)) AS BIGINT)`;
+  return `CASE WHEN typeof(${value.text}) IN ('DOUBLE', 'FLOAT') THEN ${halves} ELSE ${plain} END`;
+}
+
+function renderFromText(text: string, type: TypeName, safe: boolean): string {
+  const pattern = READABLE[type.name];
+  if (pattern === null) return text;
+  const read = `TRY_CAST(trim(${text}, ' \t\n\r') AS ${duckDbName(type)})`;
+  const value = `CASE WHEN regexp_full_match(${text}, ${literal(pattern)}) THEN ${read} END`;
+  if (safe) return `(${value})`;
+  const message = `concat('Cannot read ', ${text}, ${literal(` as ${type.name}`)})`;
+  return `(CASE WHEN ${text} IS NULL THEN NULL ELSE coalesce(${value}, error(${message})) END)`;
+}
+
+/** Numbers without trailing zeros, as GoogleSQL writes them. */
+function renderText(value: Sql, safe: boolean): Sql | { readonly refused: string; readonly hint: string } {
+  const written = `CAST(${value.text} AS VARCHAR)`;
+  const trimmed = `rtrim(rtrim(${written}, '0'), '.')`;
+  switch (value.type.kind) {
+    case 'STRING':
+      return sql(value.text, STRING);
+    case 'INT64':
+    case 'BOOL':
+    case 'DATE':
+      return sql(written, STRING);
+    case 'NUMERIC':
+      return sql(value.type.scale > 0 ? trimmed : written, STRING);
+    case 'UNKNOWN': {
+      const other = safe ? 'NULL' : `error('Cast this value to NUMERIC or format it before it becomes a STRING')`;
+      return sql(
+        `(CASE WHEN regexp_matches(typeof(${value.text}), '^DECIMAL.*,[1-9]') THEN ${trimmed} ` +
+          `WHEN typeof(${value.text}) IN ('DOUBLE', 'FLOAT') OR typeof(${value.text}) LIKE 'TIMESTAMP%' THEN ${other} ELSE ${written} END)`,
+        STRING,
+      );
+    }
+    case 'TIMESTAMP':
+      return {
+        refused: 'The text of a TIMESTAMP differs between engines.',
+        hint: "Write FORMAT_TIMESTAMP('%Y-%m-%d %H:%M:%S', value).",
+      };
+    default:
+      return {
+        refused: `The text of a ${value.type.kind} differs between engines.`,
+        hint: 'Round it and cast it to NUMERIC first.',
+      };
+  }
+}

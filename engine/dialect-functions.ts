@@ -1,0 +1,491 @@
+/** A call of a portable function -> DuckDB text with GoogleSQL's result, NULL for NULL, error for error. */
+import type { Call } from '../core/google-sql-ast.ts';
+import type { PortableFunction } from '../core/google-sql-functions.ts';
+import {
+  dateDifference,
+  formatCodes,
+  hasFixedLength,
+  interval,
+  lastDay,
+  timestampDifference,
+  truncateDate,
+} from './dialect-dates.ts';
+import { divide, integerQuotient, mean, remainder } from './dialect-numbers.ts';
+import {
+  arrayOf,
+  BOOL,
+  coerced,
+  commonType,
+  DATE,
+  FLOAT64,
+  INT64,
+  isNumber,
+  isOpen,
+  numeric,
+  type Sql,
+  type SqlType,
+  STRING,
+  sql,
+  TIMESTAMP,
+  UNKNOWN,
+} from './dialect-types.ts';
+import { literal } from './sql-text.ts';
+
+/** A call whose parts are DuckDB text already. */
+export interface RenderedCall {
+  readonly call: Call;
+  readonly args: readonly Sql[];
+  /** ` ORDER BY …` of the call itself, with its leading space, or nothing. */
+  readonly orderBy: string;
+  /** ` OVER (…)`, or nothing. */
+  readonly over: string;
+  readonly limit: string | null;
+  /** Text of the amount of `INTERVAL n PART`. */
+  readonly amount: string;
+  /** Throws the fault. */
+  refuse(message: string, hint?: string): never;
+}
+
+type Render = (call: RenderedCall) => Sql;
+
+/** DuckDB's `trim` takes off blanks only. @source GoogleSQL, "String functions", TRIM: all Unicode whitespace */
+const WHITESPACE = literal(
+  '\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000',
+);
+
+function arg(call: RenderedCall, index: number): Sql {
+  const value = call.args[index];
+  if (!value) throw new Error(`${call.call.name} was rendered without its argument ${index + 1}`);
+  return value;
+}
+
+/** Argument types that a function takes; what is not known is taken on trust. */
+function expectKind(call: RenderedCall, index: number, kinds: readonly SqlType['kind'][], hint?: string): Sql {
+  const value = arg(call, index);
+  const isTextForDate =
+    value.literal?.kind === 'string' && kinds.some((kind) => kind === 'DATE' || kind === 'TIMESTAMP');
+  if (isOpen(value.type) || kinds.includes(value.type.kind) || isTextForDate) return value;
+  return call.refuse(`${call.call.name} takes ${kinds.join(' or ')}, not ${value.type.kind}.`, hint);
+}
+
+const text = (call: RenderedCall, index: number): string =>
+  expectKind(call, index, ['STRING'], 'Write CAST(value AS STRING).').text;
+const whole = (call: RenderedCall, index: number): string => expectKind(call, index, ['INT64']).text;
+const day = (call: RenderedCall, index: number): string =>
+  coerced(expectKind(call, index, ['DATE'], 'Write DATE(value).'), DATE);
+const instant = (call: RenderedCall, index: number): string =>
+  coerced(expectKind(call, index, ['TIMESTAMP'], 'Write TIMESTAMP(value).'), TIMESTAMP);
+const condition = (call: RenderedCall, index: number): string => expectKind(call, index, ['BOOL']).text;
+
+function common(
+  call: RenderedCall,
+  values: readonly Sql[],
+): { readonly texts: readonly string[]; readonly type: SqlType } {
+  const type = commonType(values);
+  if (type === null) {
+    return call.refuse(
+      `${call.call.name} mixes ${[...new Set(values.map((value) => value.type.kind))].join(' and ')}.`,
+      'Cast them to one type.',
+    );
+  }
+  return { texts: values.map((value) => coerced(value, type)), type };
+}
+
+/** `NAME(a, b)` of DuckDB, NULL where any argument is. */
+const same =
+  (name: string, type: SqlType, ...read: ((call: RenderedCall, index: number) => string)[]): Render =>
+  (call) =>
+    sql(
+      `${name}(${call.args.map((value, index) => (read[index] ?? (() => value.text))(call, index)).join(', ')})`,
+      type,
+    );
+
+/** LEAST and GREATEST are NULL where any value is; DuckDB's pass over NULL. */
+const extreme =
+  (name: 'least' | 'greatest'): Render =>
+  (call) => {
+    const { texts, type } = common(call, call.args);
+    const isNull = texts.map((value) => `${value} IS NULL`).join(' OR ');
+    return sql(`(CASE WHEN ${isNull} THEN NULL ELSE ${name}(${texts.join(', ')}) END)`, type);
+  };
+
+const trimmed =
+  (name: 'trim' | 'ltrim' | 'rtrim'): Render =>
+  (call) =>
+    sql(`${name}(${text(call, 0)}, ${call.args.length > 1 ? text(call, 1) : WHITESPACE})`, STRING);
+
+const padded =
+  (name: 'lpad' | 'rpad'): Render =>
+  (call) =>
+    sql(
+      `${name}(${text(call, 0)}, CAST(${whole(call, 1)} AS INTEGER), ${call.args.length > 2 ? text(call, 2) : "' '"})`,
+      STRING,
+    );
+
+/** Position 0 and positions before the text's begin mean its first character. */
+const substring: Render = (call) => {
+  const value = text(call, 0);
+  const position = arg(call, 1);
+  const isPlain = position.literal?.kind === 'int' && Number(position.literal.value) > 0;
+  const start = isPlain
+    ? position.text
+    : `CASE WHEN ${position.text} = 0 OR ${position.text} < -length(${value}) THEN 1 ELSE ${position.text} END`;
+  if (call.args.length < 3) return sql(`substr(${value}, ${start})`, STRING);
+  const length = arg(call, 2);
+  const count =
+    length.literal?.kind === 'int'
+      ? length.text
+      : `CASE WHEN ${length.text} < 0 THEN error('SUBSTR with a negative length') ELSE ${length.text} END`;
+  return sql(`substr(${value}, ${start}, ${count})`, STRING);
+};
+
+/** NULL where any part is; DuckDB's `concat` passes over NULL. */
+const concatenation: Render = (call) => sql(`(${call.args.map((_, index) => text(call, index)).join(' || ')})`, STRING);
+
+const containsIgnoringCase: Render = (call) => {
+  const part = arg(call, 1);
+  const isPlain = part.literal?.kind === 'string' && /^[\x20-\x7e]+$/.test(part.literal.value);
+  if (!isPlain)
+    return call.refuse('CONTAINS_SUBSTR takes a plain ASCII text to look for.', 'Write STRPOS(text, part) > 0.');
+  return sql(`contains(lower(${text(call, 0)}), lower(${part.text}))`, BOOL);
+};
+
+/** The match, or its one group; NULL where nothing matches (DuckDB answers with an empty text). */
+const regexpExtract: Render = (call) => {
+  const pattern = arg(call, 1).literal;
+  if (pattern?.kind !== 'string') return call.refuse('REGEXP_EXTRACT takes its pattern as a literal.', 'Write r"…".');
+  const groups =
+    pattern.value.replace(/\\[\s\S]|\[(?:\\[\s\S]|[^\]\\])*\]/g, '').match(/\((?!\?)|\(\?P</g)?.length ?? 0;
+  if (groups > 1) return call.refuse('REGEXP_EXTRACT takes one group at most.', 'Write (?:…) for the others.');
+  const value = text(call, 0);
+  const match = `regexp_extract(${value}, ${arg(call, 1).text}, ${groups})`;
+  return sql(`(CASE WHEN regexp_matches(${value}, ${arg(call, 1).text}) THEN ${match} END)`, STRING);
+};
+
+const rounded: Render = (call) => {
+  const value = expectKind(call, 0, ['INT64', 'FLOAT64', 'NUMERIC']);
+  const digits = call.args[1];
+  if (digits !== undefined && digits.literal?.kind !== 'int')
+    return call.refuse('ROUND takes its digits as a literal.');
+  const isExact = value.type.kind === 'NUMERIC' || value.type.kind === 'UNKNOWN' || value.type.kind === 'NULL';
+  const operand = isExact ? value.text : coerced(value, FLOAT64);
+  const scale = Math.max(0, Number(digits?.literal?.value ?? 0));
+  const type =
+    value.type.kind === 'NUMERIC' ? numeric(Math.min(scale, value.type.scale)) : isExact ? value.type : FLOAT64;
+  return sql(`round(${operand}${digits ? `, ${digits.text}` : ''})`, type);
+};
+
+const toWhole =
+  (name: 'trunc' | 'ceil' | 'floor'): Render =>
+  (call) => {
+    const value = expectKind(call, 0, ['INT64', 'FLOAT64', 'NUMERIC']);
+    if (isOpen(value.type)) return sql(`${name}(${value.text})`, UNKNOWN);
+    const isExact = value.type.kind === 'NUMERIC';
+    return sql(`${name}(${isExact ? value.text : coerced(value, FLOAT64)})`, isExact ? numeric(0) : FLOAT64);
+  };
+
+const floating =
+  (name: string): Render =>
+  (call) => {
+    for (const index of call.args.keys())
+      expectKind(
+        call,
+        index,
+        ['INT64', 'FLOAT64'],
+        'NUMERIC is computed differently by the engines: write CAST(value AS FLOAT64).',
+      );
+    return sql(`${name}(${call.args.map((value) => `CAST(${value.text} AS DOUBLE)`).join(', ')})`, FLOAT64);
+  };
+
+const DATE_SOURCES: readonly SqlType['kind'][] = ['DATE', 'TIMESTAMP'];
+
+const dateOf: Render = (call) => {
+  if (call.args.length === 3) {
+    const [year, month, dayOfMonth] = [0, 1, 2].map((index) => whole(call, index));
+    return sql(`make_date(${year}, ${month}, ${dayOfMonth})`, DATE);
+  }
+  if (call.args.length === 2) return sql(`CAST((${instant(call, 0)} AT TIME ZONE ${text(call, 1)}) AS DATE)`, DATE);
+  const value = expectKind(call, 0, DATE_SOURCES, 'Write CAST(text AS DATE).');
+  return value.type.kind === 'DATE' ? value : sql(`CAST(${value.text} AS DATE)`, DATE);
+};
+
+const timestampOf: Render = (call) => {
+  const value = expectKind(call, 0, DATE_SOURCES, 'Write CAST(text AS TIMESTAMP).');
+  return sql(`CAST(${value.text} AS TIMESTAMPTZ)`, TIMESTAMP);
+};
+
+const partOf = (call: RenderedCall) => call.call.part ?? { name: 'MONTH', weekday: null, at: call.call.at };
+
+/** The part of the `INTERVAL n PART` that the call has been given. */
+function intervalPart(call: RenderedCall) {
+  const argument = call.call.args.find((candidate) => candidate.kind === 'interval');
+  if (argument?.kind !== 'interval') throw new Error(`${call.call.name} was rendered without its interval`);
+  return argument.part;
+}
+
+const dateShift =
+  (sign: '+' | '-'): Render =>
+  (call) => {
+    const part = intervalPart(call);
+    if (hasFixedLength(part) && part.name !== 'DAY')
+      return call.refuse(`${call.call.name} takes no ${part.name}.`, 'Write TIMESTAMP_ADD or TIMESTAMP_SUB.');
+    return sql(`CAST(${day(call, 0)} ${sign} ${interval(call.amount, part)} AS DATE)`, DATE);
+  };
+
+const timestampShift =
+  (sign: '+' | '-'): Render =>
+  (call) => {
+    const part = intervalPart(call);
+    if (!hasFixedLength(part))
+      return call.refuse(
+        `${call.call.name} takes no ${part.name}.`,
+        'Months and years have no fixed length: use DATE_ADD.',
+      );
+    return sql(`(${instant(call, 0)} ${sign} ${interval(call.amount, part)})`, TIMESTAMP);
+  };
+
+const timestampDiff: Render = (call) => {
+  const part = partOf(call);
+  if (!hasFixedLength(part))
+    return call.refuse(`TIMESTAMP_DIFF takes no ${part.name}.`, 'Write DATE_DIFF(DATE(later), DATE(earlier), PART).');
+  return sql(timestampDifference(instant(call, 0), instant(call, 1), part), INT64);
+};
+
+const timestampTrunc: Render = (call) => {
+  const part = partOf(call);
+  const value = instant(call, 0);
+  if (hasFixedLength(part)) return sql(`date_trunc(${literal(part.name.toLowerCase())}, ${value})`, TIMESTAMP);
+  return sql(`CAST(${truncateDate(`CAST(${value} AS DATE)`, part)} AS TIMESTAMPTZ)`, TIMESTAMP);
+};
+
+const lastDayOf: Render = (call) => {
+  if (partOf(call).name === 'ISOYEAR') return call.refuse('LAST_DAY takes no ISOYEAR here.');
+  return sql(lastDay(day(call, 0), partOf(call)), DATE);
+};
+
+const formatted =
+  (value: (call: RenderedCall, index: number) => string): Render =>
+  (call) => {
+    const format = arg(call, 0).literal;
+    if (format?.kind !== 'string') return call.refuse(`${call.call.name} takes its format as a literal.`);
+    const codes = formatCodes(format.value);
+    if ('unknown' in codes)
+      return call.refuse(
+        `“${codes.unknown}” is no format code that every engine writes alike.`,
+        'Use %Y %m %d %F %H %M %S %T %y %b %B %a %A %j %G %V %U %W %u %w.',
+      );
+    return sql(`strftime(${value(call, 1)}, ${literal(codes.format)})`, STRING);
+  };
+
+const dateArray: Render = (call) => {
+  const step = call.call.args[2];
+  const part = step?.kind === 'interval' ? step.part : null;
+  const isForward =
+    step === undefined || (step.kind === 'interval' && step.amount.kind === 'literal' && Number(step.amount.value) > 0);
+  if (!isForward || (part !== null && part.name !== 'DAY' && part.name !== 'WEEK')) {
+    return call.refuse('GENERATE_DATE_ARRAY takes steps of whole days or weeks, forward.', 'Write INTERVAL 1 DAY.');
+  }
+  const by = part === null ? 'INTERVAL 1 DAY' : interval(call.amount, part);
+  return sql(`CAST(generate_series(${day(call, 0)}, ${day(call, 1)}, ${by}) AS DATE[])`, arrayOf(DATE));
+};
+
+const numberArray: Render = (call) =>
+  sql(
+    `generate_series(${call.args.map((_, index) => `CAST(${whole(call, index)} AS BIGINT)`).join(', ')})`,
+    arrayOf(INT64),
+  );
+
+const distinctly = (call: RenderedCall): string => (call.call.distinct ? 'DISTINCT ' : '');
+
+const sum: Render = (call) => {
+  const value = expectKind(call, 0, ['INT64', 'FLOAT64', 'NUMERIC']);
+  const total = `sum(${distinctly(call)}${value.text})${call.over}`;
+  return value.type.kind === 'INT64' ? sql(`CAST(${total} AS BIGINT)`, INT64) : sql(total, value.type);
+};
+
+const average: Render = (call) => {
+  const value = expectKind(call, 0, ['INT64', 'FLOAT64', 'NUMERIC']);
+  const over = (name: string) => `${name}(${distinctly(call)}${value.text})${call.over}`;
+  return mean(over('sum'), over('count'), value.type) ?? sql(over('avg'), isNumber(value.type) ? FLOAT64 : UNKNOWN);
+};
+
+const count: Render = (call) => {
+  if (call.call.star) return sql(`count(*)${call.over}`, INT64);
+  return sql(`count(${distinctly(call)}${arg(call, 0).text})${call.over}`, INT64);
+};
+
+const smallestOf: Render = (call) => sql(`min(${arg(call, 0).text})${call.over}`, arg(call, 0).type);
+const largestOf: Render = (call) => sql(`max(${arg(call, 0).text})${call.over}`, arg(call, 0).type);
+
+/** The value, NULL included, at the largest or smallest `by`; of equals the largest or smallest value, so that it never depends on the order of rows. */
+const valueBy =
+  (name: 'arg_max_null' | 'arg_min_null'): Render =>
+  (call) => {
+    const [value, by] = [arg(call, 0), arg(call, 1)];
+    return sql(
+      `${name}(${value.text}, row(${by.text}, ${value.text})) FILTER (WHERE ${by.text} IS NOT NULL)${call.over}`,
+      value.type,
+    );
+  };
+
+const joined: Render = (call) => {
+  const separator = call.args.length > 1 ? text(call, 1) : "','";
+  return sql(`string_agg(${distinctly(call)}${text(call, 0)}, ${separator}${call.orderBy})${call.over}`, STRING);
+};
+
+const collected: Render = (call) => {
+  const value = arg(call, 0);
+  const filter = call.call.nulls === 'IGNORE' ? ` FILTER (WHERE ${value.text} IS NOT NULL)` : '';
+  const list = `array_agg(${distinctly(call)}${value.text}${call.orderBy})${filter}${call.over}`;
+  return sql(call.limit === null ? list : `(${list})[1:${call.limit}]`, arrayOf(value.type));
+};
+
+const windowCount =
+  (name: string, type: SqlType): Render =>
+  (call) =>
+    sql(`${name}(${call.args.map((value) => value.text).join(', ')})${call.over}`, type);
+
+const neighbour =
+  (name: string): Render =>
+  (call) => {
+    const treatment = call.call.nulls === 'IGNORE' ? ' IGNORE NULLS' : '';
+    const values = call.args.length === 3 ? common(call, [arg(call, 0), arg(call, 2)]) : null;
+    const [first, last] = values?.texts ?? [arg(call, 0).text];
+    const rest = call.args.length > 1 ? [arg(call, 1).text] : [];
+    const list = [first, ...rest, ...(last === undefined ? [] : [last])].join(', ');
+    return sql(`${name}(${list}${treatment})${call.over}`, values?.type ?? arg(call, 0).type);
+  };
+
+const absolute: Render = (call) => {
+  const value = expectKind(call, 0, ['INT64', 'FLOAT64', 'NUMERIC']);
+  return sql(`abs(${value.text})`, value.type);
+};
+
+const signOf: Render = (call) => {
+  const value = expectKind(call, 0, ['INT64', 'FLOAT64', 'NUMERIC']);
+  const sign = `CAST(sign(${value.text}) AS BIGINT)`;
+  return value.type.kind === 'FLOAT64'
+    ? sql(`CAST(${sign} AS DOUBLE)`, FLOAT64)
+    : sql(sign, value.type.kind === 'NUMERIC' ? numeric(0) : INT64);
+};
+
+const chosen: Render = (call) => {
+  const { texts, type } = common(call, [arg(call, 1), arg(call, 2)]);
+  return sql(`(CASE WHEN ${condition(call, 0)} THEN ${texts[0]} ELSE ${texts[1]} END)`, type);
+};
+
+const firstNotNull: Render = (call) => {
+  const { texts, type } = common(call, call.args);
+  return sql(`coalesce(${texts.join(', ')})`, type);
+};
+
+const nullIf: Render = (call) => {
+  const { texts, type } = common(call, call.args);
+  return sql(`nullif(${texts.join(', ')})`, type);
+};
+
+export const RENDER: { readonly [name in PortableFunction]: Render } = {
+  IF: chosen,
+  IFNULL: firstNotNull,
+  COALESCE: firstNotNull,
+  NULLIF: nullIf,
+  LEAST: extreme('least'),
+  GREATEST: extreme('greatest'),
+
+  SAFE_DIVIDE: (call) => divide(arg(call, 0), arg(call, 1), 'null'),
+  DIV: (call) => integerQuotient(expectKind(call, 0, ['INT64']), expectKind(call, 1, ['INT64'])),
+  MOD: (call) => remainder(expectKind(call, 0, ['INT64', 'NUMERIC']), expectKind(call, 1, ['INT64', 'NUMERIC'])),
+  ABS: absolute,
+  SIGN: signOf,
+  ROUND: rounded,
+  TRUNC: toWhole('trunc'),
+  CEIL: toWhole('ceil'),
+  CEILING: toWhole('ceil'),
+  FLOOR: toWhole('floor'),
+  POW: floating('pow'),
+  POWER: floating('pow'),
+  SQRT: floating('sqrt'),
+
+  LOWER: same('lower', STRING, text),
+  UPPER: same('upper', STRING, text),
+  TRIM: trimmed('trim'),
+  LTRIM: trimmed('ltrim'),
+  RTRIM: trimmed('rtrim'),
+  LENGTH: same('length', INT64, text),
+  CHAR_LENGTH: same('length', INT64, text),
+  SUBSTR: substring,
+  SUBSTRING: substring,
+  CONCAT: concatenation,
+  REPLACE: same('replace', STRING, text, text, text),
+  STRPOS: same('strpos', INT64, text, text),
+  LPAD: padded('lpad'),
+  RPAD: padded('rpad'),
+  STARTS_WITH: same('starts_with', BOOL, text, text),
+  ENDS_WITH: same('ends_with', BOOL, text, text),
+  CONTAINS_SUBSTR: containsIgnoringCase,
+  REGEXP_CONTAINS: same('regexp_matches', BOOL, text, text),
+  REGEXP_EXTRACT: regexpExtract,
+  REGEXP_REPLACE: (call) => sql(`regexp_replace(${text(call, 0)}, ${text(call, 1)}, ${text(call, 2)}, 'g')`, STRING),
+
+  DATE: dateOf,
+  DATE_ADD: dateShift('+'),
+  DATE_SUB: dateShift('-'),
+  DATE_DIFF: (call) => sql(dateDifference(day(call, 0), day(call, 1), partOf(call)), INT64),
+  DATE_TRUNC: (call) => sql(truncateDate(day(call, 0), partOf(call)), DATE),
+  LAST_DAY: lastDayOf,
+  FORMAT_DATE: formatted(day),
+  UNIX_DATE: (call) => sql(`date_diff('day', DATE '1970-01-01', ${day(call, 0)})`, INT64),
+  DATE_FROM_UNIX_DATE: (call) => sql(`(DATE '1970-01-01' + CAST(${whole(call, 0)} AS INTEGER))`, DATE),
+  TIMESTAMP: timestampOf,
+  TIMESTAMP_ADD: timestampShift('+'),
+  TIMESTAMP_SUB: timestampShift('-'),
+  TIMESTAMP_DIFF: timestampDiff,
+  TIMESTAMP_TRUNC: timestampTrunc,
+  FORMAT_TIMESTAMP: formatted((call, index) => `(${instant(call, index)} AT TIME ZONE 'UTC')`),
+  UNIX_SECONDS: (call) => sql(floorDivided(`epoch_us(${instant(call, 0)})`, 1_000_000), INT64),
+  UNIX_MILLIS: (call) => sql(floorDivided(`epoch_us(${instant(call, 0)})`, 1_000), INT64),
+  UNIX_MICROS: (call) => sql(`epoch_us(${instant(call, 0)})`, INT64),
+  TIMESTAMP_SECONDS: (call) => sql(instantOf(`CAST(${whole(call, 0)} AS BIGINT) * 1000000`), TIMESTAMP),
+  TIMESTAMP_MILLIS: (call) => sql(instantOf(`CAST(${whole(call, 0)} AS BIGINT) * 1000`), TIMESTAMP),
+  TIMESTAMP_MICROS: (call) => sql(instantOf(whole(call, 0)), TIMESTAMP),
+
+  GENERATE_DATE_ARRAY: dateArray,
+  GENERATE_ARRAY: numberArray,
+  ARRAY_LENGTH: (call) => sql(`len(${expectKind(call, 0, ['ARRAY']).text})`, INT64),
+
+  COUNT: count,
+  COUNTIF: (call) => sql(`count(CASE WHEN ${condition(call, 0)} THEN 1 END)${call.over}`, INT64),
+  SUM: sum,
+  AVG: average,
+  MIN: smallestOf,
+  MAX: largestOf,
+  // Any value will do; the smallest is the same at every run.
+  ANY_VALUE: smallestOf,
+  LOGICAL_AND: (call) => sql(`bool_and(${condition(call, 0)})${call.over}`, BOOL),
+  LOGICAL_OR: (call) => sql(`bool_or(${condition(call, 0)})${call.over}`, BOOL),
+  MAX_BY: valueBy('arg_max_null'),
+  MIN_BY: valueBy('arg_min_null'),
+  STRING_AGG: joined,
+  ARRAY_AGG: collected,
+
+  ROW_NUMBER: windowCount('row_number', INT64),
+  RANK: windowCount('rank', INT64),
+  DENSE_RANK: windowCount('dense_rank', INT64),
+  PERCENT_RANK: windowCount('percent_rank', FLOAT64),
+  CUME_DIST: windowCount('cume_dist', FLOAT64),
+  NTILE: windowCount('ntile', INT64),
+  LAG: neighbour('lag'),
+  LEAD: neighbour('lead'),
+  FIRST_VALUE: neighbour('first_value'),
+  LAST_VALUE: neighbour('last_value'),
+  NTH_VALUE: neighbour('nth_value'),
+};
+
+/** Rounded down, also before 1970, where `//` would cut toward zero. */
+function floorDivided(value: string, by: number): string {
+  return `((${value} - ((${value} % ${by}) + ${by}) % ${by}) // ${by})`;
+}
+
+function instantOf(microseconds: string): string {
+  return `CAST(make_timestamp(CAST(${microseconds} AS BIGINT)) AS TIMESTAMPTZ)`;
+}

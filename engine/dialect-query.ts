@@ -1,0 +1,505 @@
+/** A GoogleSQL query -> one DuckDB SELECT with the same rows: names resolved, order of NULL and division made equal. */
+
+import { didYouMean } from '../core/did-you-mean.ts';
+import type { Expression, FromItem, Query, QueryBody, Select, SelectItem } from '../core/google-sql-ast.ts';
+import { invalid } from '../core/google-sql-lexer.ts';
+import type { ColumnSchema } from '../core/types.ts';
+import {
+  type Parameters,
+  refuse,
+  renderCondition,
+  renderExpression,
+  renderOrderBy,
+  renderWindow,
+  type Scope,
+} from './dialect-expression.ts';
+import { commonType, type Sql, type SqlType, sql, sqlTypeOf, UNKNOWN } from './dialect-types.ts';
+import { identifier, identifiers } from './sql-text.ts';
+
+export interface QueryTables {
+  /** DuckDB relation text of a table; null where there is none of that name. `layer` is null for a bare name. */
+  table(layer: string | null, name: string): string | null;
+  /** Its columns; null where they are not known. Known columns make types exact and misspelt names faults. */
+  columns(layer: string | null, name: string): readonly ColumnSchema[] | null;
+  /** For the hint where a table is not found. */
+  readonly known: readonly string[];
+}
+
+interface Column {
+  readonly name: string;
+  readonly type: SqlType;
+}
+
+/** Null: not known. */
+type Columns = readonly Column[] | null;
+
+interface Relation {
+  readonly alias: string;
+  readonly columns: Columns;
+}
+
+interface Environment {
+  readonly text: string;
+  readonly parameters: Parameters;
+  readonly tables: QueryTables;
+  readonly ctes: ReadonlyMap<string, Columns>;
+  /** The scope around a subquery. */
+  readonly outer: Scope | null;
+}
+
+interface Rendered {
+  readonly text: string;
+  readonly columns: Columns;
+}
+
+/** What FROM brings into scope. */
+interface Sources {
+  readonly text: string;
+  readonly relations: readonly Relation[];
+  /** Columns of USING, which have no qualifier; by lower-case name. */
+  readonly merged: ReadonlyMap<string, Column>;
+}
+
+/** An output column of a SELECT as the later clauses see it. */
+interface Output extends Column {
+  readonly value: Sql;
+  readonly expression: Expression;
+}
+
+/** @throws SqlFaultError */
+export function renderStatement(query: Query, text: string, parameters: Parameters, tables: QueryTables): string {
+  const rendered = renderQuery(query, { text, parameters, tables, ctes: new Map(), outer: null });
+  refuseDoubleNames(rendered.columns, text, query);
+  return rendered.text;
+}
+
+function refuseDoubleNames(columns: Columns, text: string, query: Query): void {
+  const seen = new Set<string>();
+  for (const { name } of columns ?? []) {
+    if (seen.has(name.toLowerCase())) {
+      throw invalid(text, query.at, `Two columns of the result are called “${name}”.`, 'Name one of them with AS.');
+    }
+    seen.add(name.toLowerCase());
+  }
+}
+
+function renderQuery(query: Query, around: Environment): Rendered {
+  const ctes = new Map(around.ctes);
+  const withs = query.with.map((cte) => {
+    const rendered = renderQuery(cte.query, { ...around, ctes: new Map(ctes) });
+    ctes.set(cte.name.toLowerCase(), rendered.columns);
+    return `${identifier(cte.name)} AS (${rendered.text})`;
+  });
+  const environment = { ...around, ctes };
+  const body = renderBody(query.body, environment);
+  const scope = body.orderScope;
+  const parts = [
+    withs.length > 0 ? `WITH ${withs.join(', ')} ` : '',
+    body.text,
+    renderOrderBy(query.orderBy, scope),
+    query.limit ? ` LIMIT ${renderExpression(query.limit, scope).text}` : '',
+    query.offset ? ` OFFSET ${renderExpression(query.offset, scope).text}` : '',
+  ];
+  return { text: parts.join(''), columns: body.columns };
+}
+
+function renderBody(body: QueryBody, environment: Environment): Rendered & { readonly orderScope: Scope } {
+  switch (body.kind) {
+    case 'select':
+      return renderSelect(body, environment);
+    case 'nested': {
+      const inner = renderQuery(body.query, environment);
+      return { text: `(${inner.text})`, columns: inner.columns, orderScope: outputScope(inner.columns, environment) };
+    }
+    case 'set': {
+      const inputs = body.inputs.map((input) => renderBody(input, environment));
+      const columns = combineColumns(
+        inputs.map((input) => input.columns),
+        body,
+        environment,
+      );
+      const operator = {
+        'UNION ALL': 'UNION ALL',
+        'UNION DISTINCT': 'UNION',
+        'INTERSECT DISTINCT': 'INTERSECT',
+        'EXCEPT DISTINCT': 'EXCEPT',
+      }[body.operator];
+      return {
+        text: inputs.map((input) => `(${input.text})`).join(` ${operator} `),
+        columns,
+        orderScope: outputScope(columns, environment),
+      };
+    }
+  }
+}
+
+/** The columns of a UNION: names of the first input, types common to all. */
+function combineColumns(inputs: readonly Columns[], body: QueryBody, environment: Environment): Columns {
+  const [first, ...others] = inputs;
+  if (!first || others.some((columns) => columns === null)) return null;
+  const at = body.kind === 'set' && body.inputs[1]?.kind === 'select' ? body.inputs[1].at : 0;
+  return first.map((column, index) => {
+    const types = inputs.map((columns) => columns?.[index]?.type);
+    if (inputs.some((columns) => columns?.length !== first.length)) {
+      throw invalid(environment.text, at, 'The parts of this set operation have different numbers of columns.');
+    }
+    const type = commonType(types.map((each) => sql('', each ?? UNKNOWN)));
+    if (type === null)
+      throw refuse(
+        outputScope(null, environment),
+        at,
+        `The column “${column.name}” has several types here.`,
+        'Cast them to one type.',
+      );
+    return { name: column.name, type };
+  });
+}
+
+// -------------------------------------------------------------------- SELECT
+
+function renderSelect(select: Select, environment: Environment): Rendered & { readonly orderScope: Scope } {
+  const sources = select.from ? renderFrom(select.from, environment) : { text: '', relations: [], merged: new Map() };
+  const scope = sourceScope(sources, environment);
+  const items = renderItems(select.items, sources, scope);
+  const aliased = aliasScope(sources, items.outputs, scope, environment);
+  const condition = (clause: string, expression: Expression | null, inScope: Scope): string =>
+    expression ? ` ${clause} ${renderCondition(expression, inScope).text}` : '';
+  const parts = [
+    `SELECT ${select.distinct ? 'DISTINCT ' : ''}${items.text}`,
+    sources.text === '' ? '' : ` FROM ${sources.text}`,
+    condition('WHERE', select.where, scope),
+    renderGroupBy(select.groupBy, aliased),
+    condition('HAVING', select.having, aliased),
+    renderWindows(select.windows, scope),
+    condition('QUALIFY', select.qualify, aliased),
+  ];
+  return { text: parts.join(''), columns: items.columns, orderScope: orderScope(items.outputs, aliased) };
+}
+
+function renderGroupBy(groupBy: Select['groupBy'], scope: Scope): string {
+  if (groupBy === 'all') return ' GROUP BY ALL';
+  if (groupBy.length === 0) return '';
+  return ` GROUP BY ${groupBy.map((expression) => renderExpression(expression, scope).text).join(', ')}`;
+}
+
+function renderWindows(windows: Select['windows'], scope: Scope): string {
+  if (windows.length === 0) return '';
+  return ` WINDOW ${windows.map(({ name, spec }) => `${identifier(name)} AS (${renderWindow(spec, scope)})`).join(', ')}`;
+}
+
+function renderItems(
+  items: readonly SelectItem[],
+  sources: Sources,
+  scope: Scope,
+): { readonly text: string; readonly columns: Columns; readonly outputs: readonly Output[] } {
+  const texts: string[] = [];
+  const columns: Column[] = [];
+  const outputs: Output[] = [];
+  let isKnown = true;
+  let unnamed = 0;
+  for (const item of items) {
+    if (item.kind === 'star') {
+      const star = renderStar(item, sources, scope);
+      texts.push(star.text);
+      if (star.columns === null) isKnown = false;
+      else columns.push(...star.columns);
+      continue;
+    }
+    const value = renderExpression(item.expression, scope);
+    // BigQuery's names for columns without one.
+    const name =
+      item.alias ?? (item.expression.kind === 'column' ? (item.expression.path.at(-1) ?? '') : `f${unnamed++}_`);
+    texts.push(`${value.text} AS ${identifier(name)}`);
+    columns.push({ name, type: value.type });
+    outputs.push({ name, type: value.type, value, expression: item.expression });
+  }
+  return { text: texts.join(', '), columns: isKnown ? columns : null, outputs };
+}
+
+function renderStar(item: Extract<SelectItem, { kind: 'star' }>, sources: Sources, scope: Scope): Rendered {
+  const { qualifier, except, replace, at } = item;
+  const relations =
+    qualifier === null
+      ? sources.relations
+      : sources.relations.filter((relation) => sameName(relation.alias, qualifier));
+  if (relations.length === 0) throw unknownTable(qualifier ?? '*', sources, scope, at);
+  const columns = starColumns(relations, qualifier === null ? sources.merged : new Map());
+  for (const name of [...except, ...replace.map((each) => each.name)]) {
+    if (columns !== null && !columns.some((column) => sameName(column.name, name)))
+      throw unknownColumn(name, columns, scope, at);
+  }
+  const replaced = replace.map(({ expression, name }) => ({ name, value: renderExpression(expression, scope) }));
+  const text = [
+    qualifier === null ? '*' : `${identifier(relations[0]?.alias ?? '')}.*`,
+    except.length > 0 ? ` EXCLUDE (${identifiers(except)})` : '',
+    replaced.length > 0
+      ? ` REPLACE (${replaced.map(({ name, value }) => `${value.text} AS ${identifier(name)}`).join(', ')})`
+      : '',
+  ].join('');
+  const kept = columns?.filter((column) => !except.some((name) => sameName(name, column.name)));
+  const typed = kept?.map((column) => ({
+    name: column.name,
+    type: replaced.find(({ name }) => sameName(name, column.name))?.value.type ?? column.type,
+  }));
+  return { text, columns: typed ?? null };
+}
+
+/** Columns of USING stand once, where they stand first. */
+function starColumns(relations: readonly Relation[], merged: ReadonlyMap<string, Column>): Columns {
+  const columns: Column[] = [];
+  const seen = new Set<string>();
+  for (const relation of relations) {
+    if (relation.columns === null) return null;
+    for (const column of relation.columns) {
+      const key = column.name.toLowerCase();
+      if (merged.has(key) && seen.has(key)) continue;
+      seen.add(key);
+      columns.push(column);
+    }
+  }
+  return columns;
+}
+
+// -------------------------------------------------------------------- FROM
+
+function renderFrom(from: FromItem, environment: Environment): Sources {
+  switch (from.kind) {
+    case 'table':
+      return renderTable(from, environment);
+    case 'subquery': {
+      const inner = renderQuery(from.query, environment);
+      const alias = from.alias ?? `subquery_${from.at}`;
+      return {
+        text: `(${inner.text}) AS ${identifier(alias)}`,
+        relations: [{ alias, columns: inner.columns }],
+        merged: new Map(),
+      };
+    }
+    case 'unnest':
+      return renderUnnest(from, sourceScope({ text: '', relations: [], merged: new Map() }, environment));
+    case 'join':
+      return renderJoin(from, environment);
+  }
+}
+
+function renderTable(from: Extract<FromItem, { kind: 'table' }>, environment: Environment): Sources {
+  const name = from.path.at(-1) ?? '';
+  const layer = from.path.length > 1 ? (from.path[0] ?? null) : null;
+  const alias = from.alias ?? name;
+  const cte = layer === null ? environment.ctes.get(name.toLowerCase()) : undefined;
+  if (cte !== undefined) {
+    return {
+      text: `${identifier(name)} AS ${identifier(alias)}`,
+      relations: [{ alias, columns: cte }],
+      merged: new Map(),
+    };
+  }
+  const relation = environment.tables.table(layer, name);
+  if (relation === null) {
+    const written = from.path.join('.');
+    const meant =
+      didYouMean(written, environment.tables.known) ??
+      environment.tables.known.find((known) => known.endsWith(`.${name}`));
+    throw invalid(
+      environment.text,
+      from.at,
+      `There is no table ${written}.`,
+      meant ? `Did you mean ${meant}?` : knownTablesHint(environment.tables.known),
+    );
+  }
+  const columns =
+    environment.tables.columns(layer, name)?.map((column) => ({ name: column.name, type: sqlTypeOf(column.type) })) ??
+    null;
+  return { text: `${relation} AS ${identifier(alias)}`, relations: [{ alias, columns }], merged: new Map() };
+}
+
+function knownTablesHint(known: readonly string[]): string | null {
+  return known.length === 0 ? null : `There are ${known.join(', ')}.`;
+}
+
+function renderUnnest(from: Extract<FromItem, { kind: 'unnest' }>, scope: Scope): Sources {
+  const array = renderExpression(from.array, scope);
+  const alias = from.alias ?? `unnest_${from.at}`;
+  const type = array.type.kind === 'ARRAY' ? array.type.element : UNKNOWN;
+  const text = `unnest(${array.text}) AS ${identifier(alias)}(${identifier(alias)})`;
+  return { text, relations: [{ alias, columns: [{ name: alias, type }] }], merged: new Map() };
+}
+
+function renderJoin(from: Extract<FromItem, { kind: 'join' }>, environment: Environment): Sources {
+  const left = renderFrom(from.left, environment);
+  // An array may be made of columns of what stands left of it.
+  const right =
+    from.right.kind === 'unnest'
+      ? renderUnnest(from.right, sourceScope(left, environment))
+      : renderFrom(from.right, environment);
+  const relations = [...left.relations, ...right.relations];
+  refuseDoubleAliases(relations, from.at, environment);
+  const merged = new Map([...left.merged, ...right.merged]);
+  for (const name of from.using)
+    merged.set(name.toLowerCase(), { name, type: mergedType(name, left, right, from.at, environment) });
+  const sources = { relations, merged, text: '' };
+  const condition = from.on
+    ? ` ON ${renderCondition(from.on, sourceScope(sources, environment)).text}`
+    : from.using.length > 0
+      ? ` USING (${identifiers(from.using)})`
+      : '';
+  const nested = from.right.kind === 'join' ? `(${right.text})` : right.text;
+  return { ...sources, text: `${left.text} ${from.type} JOIN ${nested}${condition}` };
+}
+
+function refuseDoubleAliases(relations: readonly Relation[], at: number, environment: Environment): void {
+  const seen = new Set<string>();
+  for (const { alias } of relations) {
+    if (seen.has(alias.toLowerCase()))
+      throw invalid(
+        environment.text,
+        at,
+        `FROM has two tables called “${alias}”.`,
+        'Give one of them another name with AS.',
+      );
+    seen.add(alias.toLowerCase());
+  }
+}
+
+function mergedType(name: string, left: Sources, right: Sources, at: number, environment: Environment): SqlType {
+  const sides = [left, right].map((side) => sourceScope(side, { ...environment, outer: null }).column([name], at));
+  return commonType(sides) ?? UNKNOWN;
+}
+
+// -------------------------------------------------------------------- scopes
+
+function sameName(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
+}
+
+function baseScope(environment: Environment, column: Scope['column']): Scope {
+  const scope: Scope = {
+    text: environment.text,
+    parameters: environment.parameters,
+    column,
+    subquery: (query) => {
+      const inner = renderQuery(query, { ...environment, outer: scope });
+      const types = inner.columns?.map((each) => each.type);
+      if (types && types.length !== 1)
+        throw invalid(environment.text, query.at, `A subquery in an expression has one column, not ${types.length}.`);
+      return { text: inner.text, type: types?.[0] ?? UNKNOWN };
+    },
+  };
+  return scope;
+}
+
+/** Names mean columns of FROM, else of the query around. */
+function sourceScope(sources: Sources, environment: Environment): Scope {
+  const scope = baseScope(environment, (path, at) => {
+    const found = findColumn(path, sources, scope, at);
+    if (found) return found;
+    if (environment.outer) return environment.outer.column(path, at);
+    const [first = '', second] = path;
+    if (second !== undefined) throw unknownTable(first, sources, scope, at);
+    const columns = sources.relations.flatMap((relation) => relation.columns ?? []);
+    throw unknownColumn(first, columns, scope, at);
+  });
+  return scope;
+}
+
+function findColumn(path: readonly string[], sources: Sources, scope: Scope, at: number): Sql | null {
+  const [first = '', second] = path;
+  if (second !== undefined) {
+    const relation = sources.relations.find((candidate) => sameName(candidate.alias, first));
+    return relation ? columnOfRelation(relation, second, scope, at) : null;
+  }
+  const merged = sources.merged.get(first.toLowerCase());
+  if (merged) return sql(identifier(merged.name), merged.type);
+  const holders = sources.relations.filter((relation) =>
+    relation.columns?.some((column) => sameName(column.name, first)),
+  );
+  const [holder, other] = holders;
+  if (holder && other) {
+    throw invalid(
+      scope.text,
+      at,
+      `“${first}” is a column of ${holder.alias} and of ${other.alias}.`,
+      `Write ${holder.alias}.${first} or ${other.alias}.${first}.`,
+    );
+  }
+  if (holder) return columnOfRelation(holder, first, scope, at);
+  return sources.relations.some((relation) => relation.columns === null) ? sql(identifier(first), UNKNOWN) : null;
+}
+
+function columnOfRelation(relation: Relation, name: string, scope: Scope, at: number): Sql {
+  const column = relation.columns?.find((candidate) => sameName(candidate.name, name));
+  if (!column && relation.columns) throw unknownColumn(name, relation.columns, scope, at);
+  return sql(`${identifier(relation.alias)}.${identifier(column?.name ?? name)}`, column?.type ?? UNKNOWN);
+}
+
+function unknownColumn(name: string, columns: readonly Column[], scope: Scope, at: number): Error {
+  const names = columns.map((column) => column.name);
+  const meant = didYouMean(name, names);
+  const hint = meant ? `Did you mean ${meant}?` : names.length > 0 ? `There are ${names.join(', ')}.` : null;
+  return invalid(scope.text, at, `There is no column “${name}” here.`, hint);
+}
+
+function unknownTable(name: string, sources: Sources, scope: Scope, at: number): Error {
+  const aliases = sources.relations.map((relation) => relation.alias);
+  const meant = didYouMean(name, aliases);
+  const hint = meant ? `Did you mean ${meant}?` : aliases.length > 0 ? `FROM has ${aliases.join(', ')}.` : null;
+  return invalid(scope.text, at, `“${name}” is no table of this FROM.`, hint);
+}
+
+/** GROUP BY, HAVING and QUALIFY also see the names that SELECT gives; such a name stands for its expression. */
+function aliasScope(sources: Sources, outputs: readonly Output[], rows: Scope, environment: Environment): Scope {
+  return baseScope(environment, (path, at) => {
+    const [name = ''] = path;
+    const output = path.length === 1 ? outputs.find((candidate) => sameName(candidate.name, name)) : undefined;
+    if (!output) return rows.column(path, at);
+    const isColumnToo = findColumnQuietly(name, sources);
+    if (isColumnToo && !isColumn(output.expression, name)) {
+      throw refuse(
+        rows,
+        at,
+        `“${name}” is a column and also a name that SELECT gives.`,
+        'Engines choose differently: use its number, or another name.',
+      );
+    }
+    return notOrdinal(output.value);
+  });
+}
+
+function findColumnQuietly(name: string, sources: Sources): boolean {
+  return (
+    sources.merged.has(name.toLowerCase()) ||
+    sources.relations.some((relation) => relation.columns?.some((column) => sameName(column.name, name)))
+  );
+}
+
+function isColumn(expression: Expression, name: string): boolean {
+  return expression.kind === 'column' && sameName(expression.path.at(-1) ?? '', name);
+}
+
+/** A name that stands for the literal 2 does not mean the second column. */
+function notOrdinal(value: Sql): Sql {
+  return value.literal?.kind === 'int' ? sql(`CAST(${value.text} AS BIGINT)`, value.type) : value;
+}
+
+/** In ORDER BY a name by itself is an output column first, for both engines. */
+function orderScope(outputs: readonly Output[], aliased: Scope): Scope {
+  return {
+    ...aliased,
+    column: (path, at) => {
+      const output =
+        path.length === 1 ? outputs.find((candidate) => sameName(candidate.name, path[0] ?? '')) : undefined;
+      return output ? notOrdinal(output.value) : aliased.column(path, at);
+    },
+  };
+}
+
+/** After a set operation only output columns have names. */
+function outputScope(columns: Columns, environment: Environment): Scope {
+  const scope = baseScope(environment, (path, at) => {
+    const [name = ''] = path;
+    const column = columns?.find((candidate) => sameName(candidate.name, name));
+    if (columns && !column) throw unknownColumn(name, columns, scope, at);
+    return sql(identifier(column?.name ?? name), column?.type ?? UNKNOWN);
+  });
+  return scope;
+}

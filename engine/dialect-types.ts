@@ -1,0 +1,119 @@
+/** GoogleSQL types, as far as they can be told from a query's text and the columns it reads. */
+import type { ColumnType } from '../core/types.ts';
+
+export type SqlType =
+  | { readonly kind: 'STRING' | 'INT64' | 'FLOAT64' | 'BOOL' | 'DATE' | 'TIMESTAMP' | 'INTERVAL' | 'NULL' | 'UNKNOWN' }
+  | { readonly kind: 'NUMERIC'; readonly scale: number }
+  | { readonly kind: 'ARRAY'; readonly element: SqlType };
+
+export const STRING: SqlType = { kind: 'STRING' };
+export const INT64: SqlType = { kind: 'INT64' };
+export const FLOAT64: SqlType = { kind: 'FLOAT64' };
+export const BOOL: SqlType = { kind: 'BOOL' };
+export const DATE: SqlType = { kind: 'DATE' };
+export const TIMESTAMP: SqlType = { kind: 'TIMESTAMP' };
+export const INTERVAL: SqlType = { kind: 'INTERVAL' };
+export const NULL: SqlType = { kind: 'NULL' };
+export const UNKNOWN: SqlType = { kind: 'UNKNOWN' };
+export const numeric = (scale: number): SqlType => ({ kind: 'NUMERIC', scale });
+export const arrayOf = (element: SqlType): SqlType => ({ kind: 'ARRAY', element });
+
+/** Digits after the point of a NUMERIC that names no scale. */
+export const NUMERIC_SCALE = 9;
+
+/** DuckDB text for a part of a query, and what is known of its value. */
+export interface Sql {
+  readonly text: string;
+  readonly type: SqlType;
+  /** The literal that it is: `0.5` and `'2025-10-15'` take the type of what they meet. */
+  readonly literal?: { readonly kind: 'float' | 'string' | 'int'; readonly value: string };
+}
+
+export const sql = (text: string, type: SqlType): Sql => ({ text, type });
+
+export function sqlTypeOf(type: ColumnType): SqlType {
+  switch (type) {
+    case 'string':
+      return STRING;
+    case 'int64':
+      return INT64;
+    case 'float64':
+      return FLOAT64;
+    case 'bool':
+      return BOOL;
+    case 'date':
+      return DATE;
+    case 'timestamp':
+      return TIMESTAMP;
+    default:
+      return numeric(Number(/,(\d+)\)/.exec(type)?.[1] ?? 0));
+  }
+}
+
+export function isNumber(type: SqlType): boolean {
+  return type.kind === 'INT64' || type.kind === 'FLOAT64' || type.kind === 'NUMERIC';
+}
+
+/** Nothing is known, or nothing need be. */
+export function isOpen(type: SqlType): boolean {
+  return type.kind === 'UNKNOWN' || type.kind === 'NULL';
+}
+
+/**
+ * The type that values come to where they meet: both sides of a comparison, branches of an IF, rows of a UNION.
+ * Null where GoogleSQL would refuse to mix them.
+ *
+ * @source GoogleSQL, "Conversion rules", supertypes and literal coercion
+ */
+export function commonType(values: readonly Sql[]): SqlType | null {
+  const typed = values.filter((value) => value.type.kind !== 'NULL');
+  if (typed.length === 0) return NULL;
+  if (typed.some((value) => value.type.kind === 'UNKNOWN')) return UNKNOWN;
+  const firm = typed.filter((value) => value.literal?.kind !== 'float' && value.literal?.kind !== 'string');
+  const kinds = new Set(firm.map((value) => value.type.kind));
+  const meetsNumber =
+    kinds.size === 0 ? typed.every((value) => isNumber(value.type)) : firm.every((value) => isNumber(value.type));
+  if (meetsNumber) return typed.some((value) => value.literal?.kind === 'string') ? null : commonNumber(typed, kinds);
+  const [first] = firm.length > 0 ? firm : typed;
+  if (!first || kinds.size > 1 || typed.some((value) => value.literal?.kind === 'float')) return null;
+  const takesText = ['STRING', 'DATE', 'TIMESTAMP'].includes(first.type.kind);
+  return takesText || typed.every((value) => value.literal === undefined || value.literal.kind === 'int')
+    ? first.type
+    : null;
+}
+
+function commonNumber(values: readonly Sql[], firmKinds: ReadonlySet<string>): SqlType {
+  const hasFloatLiteral = values.some((value) => value.literal?.kind === 'float');
+  if (firmKinds.has('FLOAT64') || (hasFloatLiteral && !firmKinds.has('NUMERIC'))) return FLOAT64;
+  if (!firmKinds.has('NUMERIC')) return INT64;
+  return numeric(Math.max(...values.map((value) => scaleOf(value))));
+}
+
+/** Digits after the point that a value has as NUMERIC. */
+export function scaleOf(value: Sql): number {
+  if (value.literal?.kind === 'float')
+    return Math.min(NUMERIC_SCALE, /\.(\d*)$/.exec(value.literal.value)?.[1]?.length ?? NUMERIC_SCALE);
+  return value.type.kind === 'NUMERIC' ? value.type.scale : 0;
+}
+
+/** The value's text where a value of `target` is expected. */
+export function coerced(value: Sql, target: SqlType): string {
+  if (value.literal?.kind === 'string' && target.kind === 'DATE') return `CAST(${value.text} AS DATE)`;
+  if (value.literal?.kind === 'string' && target.kind === 'TIMESTAMP') return `CAST(${value.text} AS TIMESTAMPTZ)`;
+  if (value.literal?.kind === 'float' && target.kind === 'FLOAT64') return `CAST(${value.text} AS DOUBLE)`;
+  if (value.literal?.kind === 'float' && target.kind === 'NUMERIC')
+    return `CAST(${value.text} AS DECIMAL(38, ${scaleOf(value)}))`;
+  if (target.kind === 'FLOAT64' && value.type.kind !== 'FLOAT64' && value.type.kind !== 'NULL')
+    return `CAST(${value.text} AS DOUBLE)`;
+  return value.text;
+}
+
+/** `DECIMAL(18, 2)` of any width as NUMERIC computes it, so that products do not overflow the width of their factors. */
+export function widened(value: Sql): string {
+  if (value.literal?.kind === 'float') return coerced(value, numeric(NUMERIC_SCALE));
+  return `CAST(${value.text} AS DECIMAL(38, ${scaleOf(value)}))`;
+}
+
+export function typeName(type: SqlType): string {
+  return type.kind;
+}

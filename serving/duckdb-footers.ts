@@ -1,0 +1,127 @@
+/** Parquet files and a table's definition -> nothing, or the first file and column that must not be loaded. */
+import { PipelineError } from '../core/errors.ts';
+import type { WarehouseTableDef } from '../core/ports.ts';
+import type { ColumnType } from '../core/types.ts';
+import { type DuckDbSession, fileList } from '../engine/duckdb-session.ts';
+import { identifier } from '../engine/sql-text.ts';
+import { columnSchemas, displayName, partitionValueOf } from './duckdb-tables.ts';
+
+/** The local files of one partition and what its manifest promises. */
+export interface PartitionFiles {
+  readonly value: string;
+  readonly rows: number;
+  readonly localPaths: readonly string[];
+}
+
+/**
+ * Reads footers and the partition column, no other data.
+ *
+ * A column that came later is absent in older files and NULL there; one that no file has is a fault.
+ *
+ * @throws PipelineError `warehouse_schema` for a missing column, another type, rows of another partition or too few of them
+ */
+export async function checkFiles(
+  session: DuckDbSession,
+  def: WarehouseTableDef,
+  partitions: readonly PartitionFiles[],
+): Promise<void> {
+  const paths = partitions.flatMap((partition) => partition.localPaths);
+  if (paths.length > 0) await checkFooters(session, def, paths);
+  await checkRows(session, def, partitions);
+}
+
+async function checkFooters(session: DuckDbSession, def: WarehouseTableDef, paths: readonly string[]): Promise<void> {
+  const rows = await session.rows(
+    `SELECT file_name, name, duckdb_type FROM parquet_schema(${fileList(paths)}) WHERE duckdb_type IS NOT NULL ORDER BY file_name`,
+  );
+  for (const { name, type } of columnSchemas(def)) {
+    const found = rows.filter((row) => String(row.name) === name);
+    if (found.length === 0 || (name === def.partitionKey && found.length < paths.length)) {
+      const having = new Set(found.map((row) => String(row.file_name)));
+      const file = paths.find((path) => !having.has(path)) ?? '';
+      throw fault(def, file, name, `expected a column of type ${type}, found none`);
+    }
+    const other = found.find((row) => !holds(String(row.duckdb_type), type));
+    if (other) throw fault(def, String(other.file_name), name, `expected ${type}, found ${other.duckdb_type}`);
+  }
+}
+
+/** May a file column of this DuckDB type be loaded as the declared one without loss? */
+function holds(found: string, declared: ColumnType): boolean {
+  switch (declared) {
+    case 'string':
+      return found === 'VARCHAR';
+    case 'int64':
+      return /^(TINYINT|SMALLINT|INTEGER|BIGINT|UTINYINT|USMALLINT|UINTEGER)$/.test(found);
+    case 'float64':
+      return found === 'DOUBLE' || found === 'FLOAT';
+    case 'bool':
+      return found === 'BOOLEAN';
+    case 'date':
+      return found === 'DATE';
+    case 'timestamp':
+      return found === 'TIMESTAMP WITH TIME ZONE';
+    default:
+      return isNarrowerDecimal(found, declared);
+  }
+}
+
+function isNarrowerDecimal(found: string, declared: string): boolean {
+  const [precision = 0, scale = 0] = digitsOf(found);
+  const [wantedPrecision = 0, wantedScale = 0] = digitsOf(declared);
+  return found.startsWith('DECIMAL') && scale <= wantedScale && precision - scale <= wantedPrecision - wantedScale;
+}
+
+const digitsOf = (type: string): readonly number[] => (type.match(/\d+/g) ?? []).map(Number);
+
+async function checkRows(
+  session: DuckDbSession,
+  def: WarehouseTableDef,
+  partitions: readonly PartitionFiles[],
+): Promise<void> {
+  const counts = await countRows(
+    session,
+    def,
+    partitions.flatMap((partition) => partition.localPaths),
+  );
+  for (const { value, rows, localPaths } of partitions) {
+    const own = counts.filter((count) => localPaths.includes(count.file));
+    const stray = own.find((count) => def.partitionKey !== null && count.value !== value);
+    if (stray) {
+      const key = def.partitionKey ?? '';
+      throw fault(
+        def,
+        stray.file,
+        key,
+        `${stray.rows} rows have ${key} = ${stray.value}, but the file is of ${key} = ${value}`,
+      );
+    }
+    const found = own.reduce((sum, count) => sum + count.rows, 0);
+    if (found === rows) continue;
+    const [file = 'no file'] = localPaths;
+    throw fault(def, file, def.partitionKey ?? '', `its manifest promises ${rows} rows, the files have ${found}`);
+  }
+}
+
+async function countRows(
+  session: DuckDbSession,
+  def: WarehouseTableDef,
+  paths: readonly string[],
+): Promise<readonly { readonly file: string; readonly value: string; readonly rows: number }[]> {
+  if (paths.length === 0) return [];
+  const value = def.partitionKey === null ? "''" : partitionValueOf(identifier(def.partitionKey));
+  const rows = await session.rows(
+    `SELECT filename AS file, ${value} AS value, count(*) AS rows
+     FROM read_parquet(${fileList(paths)}, filename = true, union_by_name = true, hive_partitioning = false) GROUP BY 1, 2 ORDER BY 1, 2`,
+  );
+  return rows.map((row) => ({ file: String(row.file), value: String(row.value), rows: Number(row.rows) }));
+}
+
+function fault(def: WarehouseTableDef, file: string, column: string, what: string): PipelineError {
+  const where = column === '' ? file : `${file}, column ${column}`;
+  return new PipelineError(
+    'warehouse_schema',
+    `${displayName(def)} is not loaded: ${where}: ${what}. The warehouse is as it was. Build the table again and publish it, then clear this task.`,
+    { context: { table: displayName(def), file, column } },
+  );
+}

@@ -1,0 +1,42 @@
+/** Objects of the lake and of bronze -> files that engines can read. */
+import { stat } from 'node:fs/promises';
+import { PipelineError } from '../core/errors.ts';
+import type { BronzeFiles, LakeFiles, ObjectStore } from '../core/ports.ts';
+import type { DataFile } from '../core/types.ts';
+import { isMissing, storageError } from './storage-error.ts';
+
+/** @throws PipelineError `object_not_found`; `data_unreadable` where a file has another size than was published */
+export function createLakeFiles(store: ObjectStore): LakeFiles {
+  return {
+    localPaths: async (files) => {
+      const paths: string[] = [];
+      for (const file of files) paths.push(await verifiedPath(store, file));
+      return paths;
+    },
+  };
+}
+
+export function createBronzeFiles(store: ObjectStore): BronzeFiles {
+  return { localPath: (key) => store.localPath(key), displayName: store.displayName };
+}
+
+async function verifiedPath(store: ObjectStore, file: DataFile): Promise<string> {
+  const path = await store.localPath(file.key);
+  const sizeBytes = await sizeOf(path, file.key);
+  if (sizeBytes === file.sizeBytes) return path;
+  throw new PipelineError(
+    'data_unreadable',
+    `${store.displayName}${file.key} has ${sizeBytes ?? 'no'} bytes, but ${file.sizeBytes} were published. ` +
+      'Something changed it; restore the file, or roll the layer back to a version that does not use it.',
+    { context: { key: file.key } },
+  );
+}
+
+async function sizeOf(path: string, key: string): Promise<number | null> {
+  try {
+    return (await stat(path)).size;
+  } catch (thrown) {
+    if (isMissing(thrown)) return null;
+    throw storageError(thrown, `read ${key}`, path);
+  }
+}

@@ -1,0 +1,156 @@
+/** Stores under the contract of all stores; the local one also under what only processes and disks can do to it. */
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { PipelineError } from '../../core/errors.ts';
+import { withFileLock } from '../../storage/file-lock.ts';
+import { openLocalStore } from '../../storage/local-store.ts';
+import { storageError } from '../../storage/storage-error.ts';
+import { openMemoryStore } from '../fixtures-support/memory-store.ts';
+import { withTempFolder } from '../fixtures-support/temp-folder.ts';
+import { objectStoreContract } from './object-store-contract.ts';
+
+objectStoreContract('local', (work) =>
+  withTempFolder((folder) => work(openLocalStore({ root: join(folder, 'lake') }))),
+);
+
+objectStoreContract('memory', (work) => withTempFolder((folder) => work(openMemoryStore(folder))));
+
+const script = fileURLToPath(new URL('./counting-process.js', import.meta.url));
+
+async function dieInLock(root: string, lock: string): Promise<void> {
+  const [, signal] = (await once(fork(script, [root, 'die-in-lock', lock]), 'exit')) as [number | null, string | null];
+  assert.equal(signal, 'SIGKILL');
+}
+
+/** Lets the processes begin together; gives how often each lost a race. */
+async function countTogether(root: string, processes: number, times: number): Promise<readonly number[]> {
+  const children = Array.from({ length: processes }, () => fork(script, [root, 'count', String(times)]));
+  await Promise.all(children.map((child) => once(child, 'message')));
+  const results = children.map((child) => once(child, 'message') as Promise<[{ lost: number }]>);
+  for (const child of children) child.send('go');
+  const lost = await Promise.all(results);
+  await Promise.all(children.map((child) => child.exitCode ?? once(child, 'exit')));
+  return lost.map(([message]) => message.lost);
+}
+
+describe('the local store between processes', () => {
+  test('three processes that compare and set lose no update', () =>
+    withTempFolder(async (root) => {
+      const lost = await countTogether(root, 3, 25);
+      assert.equal(await readFile(join(root, 'count'), 'utf8'), '75');
+      assert.ok(Math.max(...lost) > 0, 'the processes never met, so nothing was shown');
+    }));
+
+  test('a process killed inside a lock blocks nobody, and its lock is cleared away', () =>
+    withTempFolder(async (root) => {
+      const lock = join(root, '.lock-count');
+      await dieInLock(root, lock);
+      assert.deepEqual(await readdir(root), ['.lock-count']);
+      let inside = 0;
+      const enter = (): Promise<void> =>
+        withFileLock(lock, async () => {
+          inside += 1;
+          assert.equal(inside, 1);
+          await new Promise(setImmediate);
+          inside -= 1;
+        });
+      await Promise.all(Array.from({ length: 8 }, enter));
+      assert.deepEqual(await readdir(root), []);
+    }));
+
+  test('a killed process that was clearing away a dead lock blocks nobody either', () =>
+    withTempFolder(async (root) => {
+      const lock = join(root, '.lock-count');
+      await dieInLock(root, lock);
+      const { token } = JSON.parse(await readFile(lock, 'utf8')) as { token: string };
+      await dieInLock(root, `${lock}.${token}`);
+      await withFileLock(lock, async () => {});
+      assert.deepEqual(await readdir(root), []);
+    }));
+});
+
+describe('the local store on disk', () => {
+  test('leaves no temporary file behind, also after a refused write', () =>
+    withTempFolder(async (root) => {
+      const store = openLocalStore({ root });
+      const { generation } = await store.write('a/k', Buffer.from('1'), 'absent');
+      await store.write('a/k', Buffer.from('2'), { generation });
+      await assert.rejects(store.write('a/k', Buffer.from('3'), 'absent'));
+      await assert.rejects(store.write('a/k', Buffer.from('3'), { generation }));
+      assert.deepEqual(await readdir(join(root, 'a')), ['k']);
+    }));
+
+  test('never lists files whose names begin with a dot, at any depth', () =>
+    withTempFolder(async (root) => {
+      await mkdir(join(root, 't/.hidden'), { recursive: true });
+      for (const path of ['.lock-x', 't/.part.crc', 't/.hidden/y', 't/part']) await writeFile(join(root, path), '');
+      const keys: string[] = [];
+      for await (const { key } of openLocalStore({ root }).list('')) keys.push(key);
+      assert.deepEqual(keys, ['t/part']);
+    }));
+
+  test('refuses keys that would lead out of the root', () =>
+    withTempFolder(async (root) => {
+      const store = openLocalStore({ root });
+      for (const key of ['../x', 'a/../../x', '/etc/passwd', 'a//b', 'a/', '', '.', 'a/.b', 'a\\b', 'a\nb', 'a\0b']) {
+        await assert.rejects(async () => store.read(key), /malformed object key/, JSON.stringify(key));
+      }
+      assert.throws(() => store.list('../'), /malformed object key/);
+    }));
+
+  test('follows a folder laid elsewhere by a symbolic link, but no link that leads back up', () =>
+    withTempFolder(async (folder) => {
+      const root = join(folder, 'lake');
+      await mkdir(join(root, 'silver'), { recursive: true });
+      await mkdir(join(folder, 'big-disk'));
+      await symlink(join(folder, 'big-disk'), join(root, 'gold'));
+      await symlink(root, join(root, 'silver', 'loop'));
+      const store = openLocalStore({ root });
+      await store.write('gold/k', Buffer.from('1'));
+      await store.write('silver/k', Buffer.from('1'));
+      const keys: string[] = [];
+      for await (const { key } of store.list('silver/')) keys.push(key);
+      assert.equal(await readFile(join(folder, 'big-disk', 'k'), 'utf8'), '1');
+      assert.ok(keys.includes('silver/k'));
+      assert.ok(keys.length < 10);
+    }));
+
+  test('a file changed by hand has another generation', () =>
+    withTempFolder(async (root) => {
+      const store = openLocalStore({ root });
+      const { generation } = await store.write('k', Buffer.from('12345'));
+      await truncate(join(root, 'k'), 2);
+      assert.notEqual((await store.read('k'))?.generation, generation);
+    }));
+
+  test('tells a full disk from one that cannot be reached, and names the path', () => {
+    const full = storageError(
+      Object.assign(new Error('write'), { code: 'ENOSPC' }),
+      'write silver/k',
+      '/lake/silver/k',
+    );
+    assert.equal(full.code, 'storage_full');
+    assert.match(full.message, /\/lake\/silver\/k/);
+    const denied = storageError(Object.assign(new Error('EACCES: denied'), { code: 'EACCES' }), 'read k', '/lake/k');
+    assert.equal(denied.code, 'storage_unavailable');
+    assert.match(denied.message, /\/lake\/k/);
+    const own = new PipelineError('object_not_found', 'gone');
+    assert.equal(storageError(own, 'read k', '/lake/k'), own);
+  });
+
+  test('a folder that cannot be read is an error, never an empty listing', () =>
+    withTempFolder(async (root) => {
+      const tooLong = 'x'.repeat(300);
+      await assert.rejects(
+        async () => {
+          for await (const _ of openLocalStore({ root }).list(`${tooLong}/`));
+        },
+        (thrown) => thrown instanceof PipelineError && thrown.code === 'storage_unavailable',
+      );
+    }));
+});

@@ -1,0 +1,270 @@
+/** SQL that is wrong, or that engines read differently -> a fault that names line, column and what to write instead. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { columnsOf, lintExpression, lintQuery, tableReferences } from '../../core/google-sql.ts';
+import { PORTABLE_FUNCTIONS } from '../../core/google-sql-functions.ts';
+import { SqlFaultError } from '../../core/google-sql-lexer.ts';
+import type { ColumnSchema } from '../../core/types.ts';
+import { toDuckDbExpression, toDuckDbQuery } from '../../engine/dialect.ts';
+import { RENDER } from '../../engine/dialect-functions.ts';
+
+type Place = `${number}:${number}`;
+
+/** What is written, where the fault stands, what it says, what the hint says. */
+const EXPRESSION_FAULTS: readonly (readonly [sql: string, at: Place, message: RegExp, hint: RegExp | null])[] = [
+  ['', '1:1', /Expected an expression/, null],
+  ['a +', '1:4', /Expected an expression where the text ends/, null],
+  ['lower(email', '1:6', /“\(” is never closed/, /Add “\)”/],
+  ['a > 1)', '1:6', /“\)” closes nothing/, /Remove it/],
+  ["status = 'open", '1:10', /string is never closed/, /Close it with '/],
+  ["'it''s'", '1:4', /doubled quote/, /Write \\'/],
+  ['a /* b', '1:3', /comment is never closed/, null],
+  ['`a', '1:1', /backtick is never closed/, null],
+  ['a\n  ; b', '2:3', /semicolon/, null],
+  ['total::int64 > 1', '1:6', /“::” is not portable/, /CAST\(value AS TYPE\)/],
+  ['a // b', '1:3', /“\/\/” is not portable/, /DIV\(a, b\)/],
+  ['a % 2 = 0', '1:3', /“%” is not portable/, /MOD\(a, b\)/],
+  ['a == 1', '1:3', /“==”/, /Write =/],
+  ["a ~ 'x'", '1:3', /“~”/, /REGEXP_CONTAINS/],
+  ['x -> x + 1', '1:3', /“->”/, /Lambdas/],
+  ["{'a': 1}", '1:1', /“\{”/, /Structs/],
+  ['a = $1', '1:5', /“\$”/, /@window_start/],
+  ["name ILIKE 'a%'", '1:6', /ILIKE is not GoogleSQL/, /LOWER/],
+  ["name LIKE 'a!%' ESCAPE '!'", '1:17', /ESCAPE is not GoogleSQL/, /backslash/],
+  ['a < b < c', '1:7', /follows another comparison/, /AND/],
+  ['SUM(total) > 1', '1:1', /aggregate SUM has no place in an expression over one row/, null],
+  ['ROW_NUMBER() OVER (ORDER BY a) = 1', '1:1', /window function has no place/, null],
+  ['a IN (SELECT b FROM silver.c)', '1:3', /subquery has no place/, null],
+  ['SAFE_DIVDE(a, b)', '1:1', /SAFE_DIVDE is not known to be portable/, /Did you mean SAFE_DIVIDE\?/],
+  ['a = 1 AND\nstrlen(b) > 2', '2:1', /STRLEN is not known/, /LENGTH/],
+  ['COUNT_IF(a)', '1:1', /COUNT_IF/, /COUNTIF/],
+  ["DATE_TRUNC('month', day)", '1:12', /date part last/, /MONTH/],
+  ['DATE_TRUNC(day, MONHT)', '1:17', /“MONHT” is no date part/, /Did you mean MONTH\?/],
+  ['EXTRACT(EPOCH FROM t)', '1:9', /“EPOCH” is no date part/, null],
+  ["day + INTERVAL '7 days'", '1:16', /interval in quotes/, /INTERVAL 7 DAY/],
+  ['DATE_ADD(day, 7)', '1:15', /wants INTERVAL/, /INTERVAL 7 DAY/],
+  ['TRY_CAST(a AS INT64)', '1:1', /TRY_CAST is not GoogleSQL/, /SAFE_CAST/],
+  ['CAST(a AS VARCHAR)', '1:11', /“VARCHAR” is no type/, /Did you mean STRING\?/],
+  ['CAST(a AS STRNG)', '1:11', /“STRNG” is no type/, /Did you mean STRING\?/],
+  ['CAST(a AS NUMERIC(40, 2))', '1:11', /too large/, /29 digits/],
+  ['signup < @windw_end', '1:10', /no parameter @windw_end/, /Did you mean @window_end\?/],
+  ['day < CURRENT_DATE()', '1:7', /CURRENT_DATE/, /@window_end/],
+  ['day < CURRENT_DATE', '1:7', /CURRENT_DATE/, /@window_end/],
+  ['TRIM(a, b, c)', '1:1', /TRIM takes 1 to 2 arguments, not 3/, null],
+  ['SAFE.LOWER(a)', '1:1', /SAFE\. prefix/, /SAFE_CAST/],
+  ['STRUCT(a)', '1:1', /STRUCT is not covered/, /columns/],
+  ['(a, b) = (1, 2)', '1:1', /struct/, null],
+  ['a.b.c = 1', '1:1', /too many parts/, null],
+  ["DATE '2025-1'", '1:6', /is no DATE/, null],
+  ['9223372036854775808', '1:1', /does not fit INT64/, /NUMERIC/],
+  ["'\\q'", '1:2', /“\\q” is no escape/, /raw string/],
+  ["b'x'", '1:1', /BYTES/, null],
+  ['CASE WHEN a THEN b', '1:1', /CASE is never closed/, /END/],
+  ['order = 1', '1:1', /Expected an expression/, /reserved word/],
+];
+
+describe('the linter of row expressions', () => {
+  for (const [sql, at, message, hint] of EXPRESSION_FAULTS) {
+    test(`refuses ${JSON.stringify(sql)} at ${at}`, () => {
+      const [fault] = lintExpression(sql);
+      assert.ok(fault, 'no fault was found');
+      assert.equal(`${fault.line}:${fault.column}`, at);
+      assert.match(fault.message, message);
+      if (hint === null) return;
+      assert.match(fault.hint ?? '', hint);
+    });
+  }
+
+  test('tells several faults at once, in the order of the text', () => {
+    const faults = lintExpression('FOO(a) > 1\n AND BAR(b) = @nothing');
+    assert.deepEqual(
+      faults.map(({ line, column }) => `${line}:${column}`),
+      ['1:1', '2:6', '2:15'],
+    );
+  });
+
+  test('knows parameters that the spec declares', () => {
+    assert.deepEqual(
+      lintExpression('cart_value <= @cart_abandoned_min_value', { parameters: ['cart_abandoned_min_value'] }),
+      [],
+    );
+  });
+});
+
+const QUERY_FAULTS: readonly (readonly [sql: string, at: Place, message: RegExp, hint: RegExp | null])[] = [
+  ['', '1:1', /no query/, /SELECT/],
+  ['DELETE FROM gold.fct_x', '1:1', /DELETE is not allowed/, null],
+  ['CREATE TABLE a AS SELECT 1', '1:1', /CREATE is not allowed/, null],
+  ["COPY gold.fct_x TO 'x'", '1:1', /COPY is not allowed/, null],
+  ['SELECT 1; SELECT 2', '1:9', /semicolon/, null],
+  ['SELCT 1', '1:1', /Expected SELECT/, /Did you mean SELECT\?/],
+  ['SELECT a FROM gold.t WHRE a', '1:27', /Unexpected “a”/, /Did you mean WHERE\?/],
+  ['SELECT a FROM gold.t\nUNION SELECT a FROM gold.u', '2:1', /UNION alone/, /UNION ALL/],
+  ['SELECT 1 UNION ALL SELECT 2 UNION DISTINCT SELECT 3', '1:29', /without parentheses/, null],
+  ['SELECT 1 INTERSECT ALL SELECT 1', '1:10', /INTERSECT ALL/, /INTERSECT DISTINCT/],
+  ['SELECT SUM(a) FILTER (WHERE b) FROM gold.t', '1:15', /FILTER is not GoogleSQL/, /COUNTIF/],
+  ['SELECT * EXCLUDE (a) FROM gold.t', '1:10', /EXCLUDE is not GoogleSQL/, /EXCEPT/],
+  ['SELECT DISTINCT ON (a) a FROM gold.t', '1:17', /DISTINCT ON/, /QUALIFY/],
+  ["SELECT * FROM read_csv('/etc/passwd')", '1:15', /read_csv/, /layer|Name a table/],
+  ["SELECT * FROM 'data.parquet'", '1:15', /Expected a table/, /no table/],
+  ['SELECT a FROM `p.gold.t`', '1:15', /names a project/, /gold\.t/],
+  ['SELECT a FROM gold.t ASOF JOIN gold.u USING (a)', '1:22', /ASOF JOIN/, null],
+  ['SELECT a FROM gold.t JOIN gold.u', '1:33', /Expected ON or USING/, /CROSS JOIN/],
+  ['SELECT a FROM gold.t TABLESAMPLE (1 PERCENT)', '1:22', /TABLESAMPLE/, null],
+  ['WITH RECURSIVE a AS (SELECT 1) SELECT 1', '1:6', /RECURSIVE/, null],
+  ['SELECT a FROM gold.t WHERE SUM(a) > 1 GROUP BY a', '1:28', /SUM has no place in WHERE/, null],
+  ['SELECT SUM(COUNT(a)) FROM gold.t', '1:12', /COUNT has no place in the aggregate SUM/, null],
+  ['SELECT a FROM gold.t GROUP BY ROLLUP (a)', '1:31', /ROLLUP/, null],
+  ['SELECT ARRAY_AGG(a) FROM gold.t', '1:8', /order inside ARRAY_AGG/, /ORDER BY/],
+  ["SELECT STRING_AGG(a, ',') FROM gold.t", '1:8', /order inside STRING_AGG/, /ORDER BY/],
+  ['SELECT APPROX_COUNT_DISTINCT(a) FROM gold.t', '1:8', /APPROX_COUNT_DISTINCT/, /COUNT\(DISTINCT/],
+  ['SELECT RANK() FROM gold.t', '1:8', /RANK needs OVER/, null],
+  ['SELECT RAND() FROM gold.t', '1:8', /RAND/, /Chance/],
+  ['SELECT SUM(*) FROM gold.t', '1:8', /SUM\(\*\)/, null],
+  ['SELECT a AS "b" FROM gold.t', '1:13', /Expected a name/, /backticks/],
+  ['SELECT AS STRUCT a FROM gold.t', '1:8', /AS STRUCT/, null],
+];
+
+describe('the linter of queries', () => {
+  for (const [sql, at, message, hint] of QUERY_FAULTS) {
+    test(`refuses ${JSON.stringify(sql)} at ${at}`, () => {
+      const [fault] = lintQuery(sql);
+      assert.ok(fault, 'no fault was found');
+      assert.equal(`${fault.line}:${fault.column}`, at);
+      assert.match(fault.message, message);
+      if (hint === null) return;
+      assert.match(fault.hint ?? '', hint);
+    });
+  }
+
+  test('has nothing to say about a mart', () => {
+    const mart = `SELECT order_dt AS order_date, COUNT(*) AS orders, ROUND(AVG(margin), 6) AS margin
+      FROM enriched.int_shipping_economics WHERE order_dt >= @window_start AND order_dt < @window_end GROUP BY 1`;
+    assert.deepEqual(lintQuery(mart), []);
+  });
+});
+
+describe('what a text reads', () => {
+  test('columns stand once, without qualifier, in the order of the text', () => {
+    assert.deepEqual(columnsOf("IF(o.status = 'open', net_total, STATUS) > `gross total` + net_total"), [
+      'status',
+      'net_total',
+      'gross total',
+    ]);
+  });
+
+  test('a text with faults reads nothing', () => {
+    assert.deepEqual(columnsOf('a +'), []);
+    assert.deepEqual(tableReferences('SELECT'), []);
+  });
+
+  test('tables are found in joins, subqueries and WITH, names of WITH are not tables', () => {
+    const sql = `WITH recent AS (SELECT * FROM enriched.orders),
+  twice AS (SELECT * FROM recent)
+SELECT * FROM twice JOIN \`dims.customers\` AS c USING (id)
+WHERE id IN (SELECT id FROM silver.returns) AND EXISTS (SELECT 1 FROM recent JOIN enriched.orders AS o ON TRUE)`;
+    assert.deepEqual(tableReferences(sql), [
+      { layer: 'enriched', table: 'orders', line: 1, column: 31 },
+      { layer: 'dims', table: 'customers', line: 3, column: 26 },
+      { layer: 'silver', table: 'returns', line: 4, column: 29 },
+    ]);
+  });
+
+  test('a name of WITH does not hide a table before it is given', () => {
+    const sql = 'WITH orders AS (SELECT * FROM orders) SELECT * FROM orders';
+    assert.deepEqual(tableReferences(sql), [{ layer: null, table: 'orders', line: 1, column: 31 }]);
+  });
+});
+
+const COLUMNS: readonly ColumnSchema[] = [
+  { name: 'day', type: 'date' },
+  { name: 'moment', type: 'timestamp' },
+  { name: 'name', type: 'string' },
+  { name: 'total', type: 'decimal(18,2)' },
+  { name: 'share', type: 'float64' },
+];
+
+describe('the dialect, which knows the types', () => {
+  const CASES: readonly (readonly [sql: string, message: RegExp])[] = [
+    ['day = moment', /DATE and TIMESTAMP cannot be compared/],
+    ['name > 1', /STRING and INT64 cannot be compared/],
+    ["name + '1'", /“\+” takes numbers/],
+    ['name || total', /“\|\|” joins texts.*CAST/],
+    ['day - DATE_SUB(day, INTERVAL 1 DAY)', /DATE_DIFF/],
+    ['day + INTERVAL 1 DAY', /DATE_ADD/],
+    ['moment + INTERVAL 1 MONTH', /no fixed length/],
+    ['TIMESTAMP_ADD(moment, INTERVAL 1 MONTH)', /takes no MONTH/],
+    ['DATE_ADD(day, INTERVAL 1 HOUR)', /takes no HOUR/],
+    ['CAST(moment AS STRING)', /FORMAT_TIMESTAMP/],
+    ['CAST(share AS STRING)', /differs between engines/],
+    ['CAST(day AS INT64)', /CAST from DATE to INT64/],
+    ['IF(total, 1, 2)', /takes BOOL/],
+    ['total AND TRUE', /condition is expected/],
+    ["IF(TRUE, total, 'x')", /mixes NUMERIC and STRING/],
+    ['EXTRACT(HOUR FROM day) = 1', /takes TIMESTAMP, not DATE/],
+    ["FORMAT_DATE('%Q', day) = '1'", /“%Q” is no format code/],
+    ['LENGTH(total) = 1', /LENGTH takes STRING, not NUMERIC/],
+    ['totl > 1', /no column “totl”.*Did you mean total\?/],
+  ];
+  for (const [sql, message] of CASES) {
+    test(`refuses ${sql}`, () => {
+      assert.throws(
+        () => toDuckDbExpression(sql, {}, COLUMNS),
+        (thrown) =>
+          thrown instanceof SqlFaultError && thrown.code === 'sql_not_portable' && message.test(thrown.message),
+      );
+    });
+  }
+
+  const query = (sql: string) =>
+    toDuckDbQuery(sql, {
+      table: (layer, name) => (layer === 'gold' && name !== 'fct_none' ? `"${name}"` : null),
+      parameters: {},
+      columns: () => COLUMNS,
+      knownTables: ['gold.fct_sales', 'gold.fct_stock'],
+    });
+
+  const QUERIES: readonly (readonly [sql: string, at: Place, message: RegExp])[] = [
+    ['SELECT * FROM gold.fct_none', '1:15', /no table gold\.fct_none/],
+    ['SELECT * FROM sales', '1:15', /no table sales/],
+    ['SELECT totl FROM gold.fct_sales', '1:8', /no column “totl” here\. Did you mean total\?/],
+    ['SELECT s.totl FROM gold.fct_sales AS s', '1:8', /Did you mean total\?/],
+    ['SELECT x.total FROM gold.fct_sales AS s', '1:8', /“x” is no table of this FROM/],
+    ['SELECT day FROM gold.fct_sales AS a JOIN gold.fct_stock AS b ON a.name = b.name', '1:8', /column of a and of b/],
+    ['SELECT total * 2 AS twice FROM gold.fct_sales WHERE twice > 1', '1:53', /no column “twice”/],
+    [
+      'SELECT DATE_TRUNC(day, MONTH) AS day, COUNT(*) AS n FROM gold.fct_sales GROUP BY day',
+      '1:82',
+      /a column and also a name/,
+    ],
+    ['SELECT name, name FROM gold.fct_sales', '1:1', /Two columns of the result are called “name”/],
+    ['SELECT * EXCEPT (nme) FROM gold.fct_sales', '1:8', /no column “nme”/],
+    ['SELECT 1 AS a UNION ALL SELECT 1, 2', '1:25', /different numbers of columns/],
+    ["SELECT 1 AS a UNION ALL SELECT 'x'", '1:25', /several types/],
+    ['SELECT (SELECT day, name FROM gold.fct_sales)', '1:9', /has one column, not 2/],
+  ];
+  for (const [sql, at, message] of QUERIES) {
+    test(`refuses ${sql} at ${at}`, () => {
+      assert.throws(
+        () => query(sql),
+        (thrown) =>
+          thrown instanceof SqlFaultError &&
+          `${thrown.fault.line}:${thrown.fault.column}` === at &&
+          message.test(thrown.message),
+      );
+    });
+  }
+});
+
+test('every function that the linter lets pass can be rendered, and no other', () => {
+  assert.deepEqual(Object.keys(RENDER).sort(), Object.keys(PORTABLE_FUNCTIONS).sort());
+});
+
+test('a parameter without a value is a fault, not an empty text', () => {
+  assert.throws(() => toDuckDbExpression('day < @window_end'), /@window_end has no value/);
+  assert.throws(() => toDuckDbExpression('day < @window_end', { window_end: 'yesterday' }), /is a day, YYYY-MM-DD/);
+});
+
+test('a text parameter cannot break out of its quotes', () => {
+  assert.equal(toDuckDbExpression('name = @who', { who: "x' OR TRUE --" }), `("name" = 'x'' OR TRUE --')`);
+});

@@ -1,0 +1,214 @@
+/** One mart and the warehouse -> its partitions that are not what their inputs make of them, built beside the target and staged. */
+import { resolve } from 'node:path';
+import { hivePartition } from '../../core/partition.ts';
+import type {
+  LakeFiles,
+  PublicationStore,
+  TaskContext,
+  TaskHandler,
+  Warehouse,
+  WarehouseTableDef,
+} from '../../core/ports.ts';
+import { EMPTY_ACCOUNT } from '../../core/row-account.ts';
+import type { MartSpec } from '../../core/spec.ts';
+import { stagePartitions } from '../../core/stage-partitions.ts';
+import type { DataPartition, JsonObject, PublishedLayer, PublishedTable, StagedTable } from '../../core/types.ts';
+import { type MartState, martState, readMartState } from './mart-state.ts';
+import { type Contents, expectedContents, logicFingerprint, type MartInput, partitionsToBuild } from './plan-mart.ts';
+import { mirrorTable, readVisible, tableDefinition } from './published-tables.ts';
+
+export interface BuildGoldDeps {
+  readonly lake: LakeFiles;
+  readonly publications: PublicationStore;
+  readonly openWarehouse: (signal: AbortSignal) => Promise<Warehouse>;
+}
+
+/** What to build, decided before anything is built. */
+interface Plan {
+  /** Null: the whole mart, over all time. */
+  readonly days: readonly string[] | null;
+  /** Of the partitions to build. A whole build learns its partitions from the rows: then by `''`. */
+  readonly fingerprints: Contents;
+  /** Of every partition that the mart has afterwards; null where a whole build has yet to tell. */
+  readonly contents: Contents | null;
+}
+
+/**
+ * Content-addressed: a partition is built where the warehouse, or the published Parquet, has another content than its
+ * inputs and its query make; so late days, an edited mart, a crash at any step and a rollback all end in the same rows.
+ * The inputs are brought up to date first, so that what is hashed is what is read. The visible mart is not touched.
+ *
+ * @throws PipelineError `publication_not_found` where an input was never published, `sql_not_portable`, `sql_invalid`,
+ *   `warehouse_schema`, `warehouse_rejected`, `warehouse_unavailable` (retryable)
+ */
+export function createBuildGoldHandler(deps: BuildGoldDeps): TaskHandler {
+  return async (context) => {
+    const mart = martOf(context);
+    const published = (await deps.publications.current('gold'))?.tables[mart.name];
+    const warehouse = await deps.openWarehouse(context.signal);
+    try {
+      const { inputs, versions } = await prepareInputs(deps, context, warehouse, mart);
+      const plan = await planBuild(warehouse, mart, inputs, published);
+      if (plan === null) return { kind: 'staged', staged: unchanged(context, mart, published) };
+      return {
+        kind: 'staged',
+        staged: await buildAndStage(deps, context, warehouse, { mart, plan, published, versions }),
+      };
+    } finally {
+      await warehouse.close();
+    }
+  };
+}
+
+function martOf({ task, spec }: TaskContext): MartSpec {
+  const mart = spec.marts.find(({ name }) => name === task.tables[0]);
+  if (!mart) throw new Error(`task ${task.id} builds ${task.tables[0] ?? 'nothing'}, which is no mart of the spec`);
+  return mart;
+}
+
+/** The tables that the mart reads, in the warehouse as they are published now. */
+async function prepareInputs(
+  deps: BuildGoldDeps,
+  context: TaskContext,
+  warehouse: Warehouse,
+  mart: MartSpec,
+): Promise<{ readonly inputs: readonly MartInput[]; readonly versions: MartState['versions'] }> {
+  const inputs: MartInput[] = [];
+  const versions: { [layer in PublishedLayer]?: number } = {};
+  for (const { layer, table } of mart.inputs) {
+    if (layer === 'bronze') throw new Error(`mart ${mart.name} reads bronze.${table}, which is never loaded`);
+    const visible = await readVisible(deps.publications, layer, table);
+    await mirrorTable(warehouse, deps.lake, tableDefinition(context.spec, visible), visible.published);
+    const loaded = await warehouse.loaded(layer, table);
+    if (loaded === 'absent') throw new Error(`${layer}.${table} is absent right after it was loaded`);
+    inputs.push({ layer, table, partitionKey: visible.published.partitionKey, loaded });
+    versions[layer] = visible.sequence;
+  }
+  return { inputs, versions };
+}
+
+/** Null where warehouse and publication both have what they should. */
+async function planBuild(
+  warehouse: Warehouse,
+  mart: MartSpec,
+  inputs: readonly MartInput[],
+  published: PublishedTable | undefined,
+): Promise<Plan | null> {
+  const loaded = await warehouse.loaded('gold', mart.name);
+  const inWarehouse: Contents = loaded === 'absent' ? {} : Object.fromEntries(loaded);
+  const inLake = readMartState(published).contents;
+  const isNew = loaded === 'absent' || published === undefined;
+  const expected = expectedContents(mart, inputs);
+  if (expected.kind === 'whole') {
+    const isCurrent = (contents: Contents) => Object.values(contents).every((made) => made === expected.fingerprint);
+    const isSame = Object.keys(inWarehouse).sort().join() === Object.keys(inLake).sort().join();
+    const hasRows = Object.keys(inLake).length > 0;
+    if (!isNew && hasRows && isSame && isCurrent(inWarehouse) && isCurrent(inLake)) return null;
+    return { days: null, fingerprints: { '': expected.fingerprint }, contents: null };
+  }
+  const days = partitionsToBuild(expected.contents, inWarehouse, inLake);
+  const isGone = (contents: Contents) => Object.keys(contents).some((day) => !(day in expected.contents));
+  if (!isNew && days.length === 0 && !isGone(inWarehouse) && !isGone(inLake)) return null;
+  return {
+    days,
+    fingerprints: Object.fromEntries(days.map((day) => [day, expected.contents[day] ?? ''])),
+    contents: expected.contents,
+  };
+}
+
+async function buildAndStage(
+  deps: BuildGoldDeps,
+  context: TaskContext,
+  warehouse: Warehouse,
+  build: {
+    readonly mart: MartSpec;
+    readonly plan: Plan;
+    readonly published: PublishedTable | undefined;
+    readonly versions: MartState['versions'];
+  },
+): Promise<StagedTable> {
+  const { mart, plan, published, versions } = build;
+  const def = martDefinition(mart);
+  const { rowsByPartition } = await warehouse.buildMart({
+    def,
+    sql: mart.sql,
+    days: plan.days,
+    fingerprints: plan.fingerprints,
+  });
+  const exported = await warehouse.exportBuilt(def, resolve(context.tempDir, mart.name));
+  const staging = deps.publications.staging(context.run.dagId, context.run.runId, context.task.id, context.tryNumber);
+  const partitions = await stagePartitions(
+    staging,
+    'gold',
+    mart.name,
+    exported.map(({ partition, localPath, rows }) => ({
+      value: partition,
+      path: pathOf(mart, partition),
+      localPath,
+      rows,
+    })),
+  );
+  const made = plan.fingerprints[''] ?? '';
+  const contents = plan.contents ?? Object.fromEntries(Object.keys(rowsByPartition).map((value) => [value, made]));
+  const filled = new Set(partitions.map(({ value }) => value));
+  context.log.info(`${mart.name}: ${partitions.length} partitions built`, { rows: rowsOf(partitions) });
+  return {
+    ...tableOf(mart, martState({ contents, versions })),
+    unchanged: false,
+    partitions,
+    removed: Object.keys(published?.partitions ?? {})
+      .filter((value) => !(value in contents) || (value in rowsByPartition && !filled.has(value)))
+      .sort(),
+    // A mart that is partitioned anew shares no partition with the one before.
+    replacesAll: plan.days === null || (published !== undefined && published.partitionKey !== mart.partitionKey),
+    account: { ...EMPTY_ACCOUNT, input: rowsOf(partitions), output: rowsOf(partitions) },
+  };
+}
+
+function pathOf(mart: MartSpec, partition: string): string {
+  return mart.partitionKey === null
+    ? 'part-00000.parquet'
+    : `${hivePartition(mart.partitionKey, partition)}/part-00000.parquet`;
+}
+
+/** What is published already for the run's days; of an unpartitioned mart, all of it. */
+function unchanged({ run }: TaskContext, mart: MartSpec, published: PublishedTable | undefined): StagedTable {
+  const partitions = Object.values(published?.partitions ?? {})
+    .filter(({ value }) => mart.partitionKey === null || (run.firstDay <= value && value <= run.runDate))
+    .sort((a, b) => (a.value < b.value ? -1 : 1));
+  return {
+    ...tableOf(mart, published?.state ?? {}),
+    unchanged: true,
+    partitions,
+    removed: [],
+    replacesAll: false,
+    account: { ...EMPTY_ACCOUNT, input: rowsOf(partitions), output: rowsOf(partitions) },
+  };
+}
+
+export function martDefinition(mart: MartSpec): WarehouseTableDef {
+  const { name, columns, partitionKey, clusterBy, description } = mart;
+  return { dataset: 'gold', table: name, columns, partitionKey, clusterBy, description };
+}
+
+function tableOf(
+  mart: MartSpec,
+  state: JsonObject,
+): Omit<StagedTable, 'unchanged' | 'partitions' | 'removed' | 'replacesAll' | 'account'> {
+  return {
+    layer: 'gold',
+    table: mart.name,
+    columns: mart.columns.map(({ name, type }) => ({ name, type })),
+    primaryKey: mart.grain,
+    partitionKey: mart.partitionKey,
+    quarantine: [],
+    buildCounts: {},
+    inputs: {},
+    logicFingerprint: logicFingerprint(mart),
+    state,
+  };
+}
+
+function rowsOf(partitions: readonly DataPartition[]): number {
+  return partitions.reduce((sum, partition) => sum + partition.rows, 0);
+}

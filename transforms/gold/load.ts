@@ -1,0 +1,53 @@
+/** A load task -> its one table in the warehouse, equal to what is published. */
+import type { LakeFiles, PublicationReader, TaskContext, TaskHandler, Warehouse } from '../../core/ports.ts';
+import type { PublishedLayer } from '../../core/types.ts';
+import { mirrorTable, readVisible, tableDefinition } from './published-tables.ts';
+
+export interface LoadDeps {
+  readonly lake: LakeFiles;
+  readonly publications: PublicationReader;
+  /** Opened for one task and closed after it: the embedded warehouse admits one process. */
+  readonly openWarehouse: (signal: AbortSignal) => Promise<Warehouse>;
+}
+
+/**
+ * Replaces exactly the partitions that differ, each whole, all in one transaction; footers are checked before.
+ * Running it again, or after a kill on any line, ends with the same rows.
+ *
+ * @throws PipelineError `publication_not_found`, `warehouse_schema`, `warehouse_unavailable` (retryable)
+ */
+export function createLoadHandler(deps: LoadDeps): TaskHandler {
+  return async (context) => {
+    const visible = await readVisible(deps.publications, layerOf(context), tableOf(context));
+    const warehouse = await deps.openWarehouse(context.signal);
+    try {
+      const receipts = await mirrorTable(
+        warehouse,
+        deps.lake,
+        tableDefinition(context.spec, visible),
+        visible.published,
+      );
+      const changed = receipts.filter((receipt) => receipt.changed);
+      context.log.info(`${visible.layer}.${visible.name}: ${changed.length} partitions loaded`, {
+        sequence: visible.sequence,
+        rows: changed.reduce((sum, receipt) => sum + receipt.rows, 0),
+      });
+      return { kind: 'loaded', receipts };
+    } finally {
+      await warehouse.close();
+    }
+  };
+}
+
+function layerOf({ task }: TaskContext): PublishedLayer {
+  if (task.layer === null || task.layer === 'bronze')
+    throw new Error(`task ${task.id} cannot load layer ${task.layer}`);
+  return task.layer;
+}
+
+function tableOf({ task }: TaskContext): string {
+  const [table, ...others] = task.tables;
+  if (table === undefined || others.length > 0)
+    throw new Error(`task ${task.id} loads ${task.tables.length} tables, not one`);
+  return table;
+}

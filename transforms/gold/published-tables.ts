@@ -1,0 +1,77 @@
+/** The current publication of a layer -> a table's definition in the warehouse, and the warehouse made equal to it. */
+import { PipelineError } from '../../core/errors.ts';
+import type { LakeFiles, PublicationReader, Warehouse, WarehouseTableDef } from '../../core/ports.ts';
+import type { Spec } from '../../core/spec.ts';
+import type { DataPartition, LoadReceipt, PublishedLayer, PublishedTable } from '../../core/types.ts';
+
+export interface VisibleTable {
+  readonly layer: PublishedLayer;
+  readonly name: string;
+  readonly published: PublishedTable;
+  /** Sequence of the publication that shows it. */
+  readonly sequence: number;
+}
+
+/**
+ * What readers of the lake see now. A run that has published sees its own version, as no other has published since.
+ *
+ * @throws PipelineError `publication_not_found`
+ */
+export async function readVisible(
+  publications: PublicationReader,
+  layer: PublishedLayer,
+  name: string,
+): Promise<VisibleTable> {
+  const publication = await publications.current(layer);
+  const published = publication?.tables[name];
+  if (publication && published) return { layer, name, published, sequence: publication.sequence };
+  throw new PipelineError(
+    'publication_not_found',
+    `${layer}.${name} is not published yet, so the warehouse cannot have it. Run the tasks that build and publish ${layer}.${name} first.`,
+    { context: { layer, table: name } },
+  );
+}
+
+export function tableDefinition(spec: Spec, { layer, name, published }: VisibleTable): WarehouseTableDef {
+  return {
+    dataset: layer,
+    table: name,
+    columns: published.columns,
+    partitionKey: published.partitionKey,
+    clusterBy: [],
+    description: descriptionOf(spec, layer, name),
+  };
+}
+
+function descriptionOf(spec: Spec, layer: PublishedLayer, name: string): string {
+  if (layer === 'gold') return spec.marts.find((mart) => mart.name === name)?.description ?? '';
+  return spec.tables.find((table) => table.name === name)?.description ?? '';
+}
+
+/**
+ * Loads every published partition that the warehouse lacks or has in another version, and removes those that are published
+ * no more. A first load, a late partition, a crash in between and a rollback are all the same to it; a repeat changes nothing.
+ *
+ * @returns receipts of what was loaded
+ * @throws PipelineError `warehouse_schema`, `warehouse_rejected`, `warehouse_unavailable`
+ */
+export async function mirrorTable(
+  warehouse: Warehouse,
+  lake: LakeFiles,
+  def: WarehouseTableDef,
+  published: PublishedTable,
+): Promise<readonly LoadReceipt[]> {
+  const loaded = await warehouse.loaded(def.dataset, def.table);
+  const known = loaded === 'absent' ? new Map<string, string>() : loaded;
+  const stale = Object.values(published.partitions).filter(
+    ({ value, fingerprint }) => known.get(value) !== fingerprint,
+  );
+  const gone = [...known.keys()].filter((value) => !(value in published.partitions));
+  if (stale.length === 0 && gone.length === 0) {
+    await warehouse.ensureTable(def);
+    return [];
+  }
+  const withPaths: { partition: DataPartition; localPaths: readonly string[] }[] = [];
+  for (const partition of stale) withPaths.push({ partition, localPaths: await lake.localPaths(partition.files) });
+  return warehouse.loadPartitions(def, withPaths, gone);
+}

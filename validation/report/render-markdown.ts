@@ -1,0 +1,325 @@
+/** Report -> the Markdown that a reviewer reads: the decision, what broke, what to look at, where every row went. Pure. */
+import { addAccounts } from '../../core/row-account.ts';
+import type { CheckResult, Report, TableAccount } from '../../core/types.ts';
+import { count, counted, daySpan, limitPercent, percent } from '../figures.ts';
+import { compareText, inReportOrder, isUndecided } from '../measured-result.ts';
+import { codeSpan, markdownSentence, markdownText } from './escape-text.ts';
+
+/** The table name of results that are about a whole layer. */
+export const ALL_TABLES = '*';
+
+interface Section {
+  readonly heading: string;
+  readonly lines: readonly string[];
+}
+
+/** Ends with one line break. Needs `results.json` of the same name and `provenance.json` beside it, for its links. */
+export function renderMarkdown(report: Report): string {
+  const results = inReportOrder(report.results);
+  const sections = [
+    ...failures(report, results),
+    ...worthALook(results),
+    ...(report.layer === 'silver' ? rowAccounts(report) : tableStates(report)),
+    ...silence(results),
+  ];
+  const numbered = sections.flatMap((section, index) => [`## ${index + 1}. ${section.heading}`, ...section.lines, '']);
+  return `${[titleLine(report), '', ...decision(report, results), '', ...numbered, ...footer(report, results)].join('\n')}\n`;
+}
+
+/** `SILVER_QUALITY · ecommerce · 2025-10-08 · FAIL, not published` */
+export function reportTitle(report: Report): string {
+  return [report.name, report.pipeline, daySpan(report.interval.from, report.interval.to), outcome(report)].join(' · ');
+}
+
+function titleLine(report: Report): string {
+  return `# ${markdownText(reportTitle(report), Number.POSITIVE_INFINITY)}`;
+}
+
+function outcome({ decision }: Report): string {
+  if (decision.verdict !== 'FAIL') return decision.verdict;
+  return decision.mayPublish ? 'FAIL, published with warnings (warning-only)' : 'FAIL, not published';
+}
+
+function decision(report: Report, results: readonly CheckResult[]): string[] {
+  const lines = [`${readersSee(report)} ${whatBroke(report, results)}`.trimEnd()];
+  if (report.layer === 'silver') lines.push(...accounting(report));
+  return lines;
+}
+
+function readersSee(report: Report): string {
+  const isBronze = report.layer === 'bronze';
+  if (report.decision.mayPublish) {
+    if (report.decision.verdict === 'FAIL') return '**Goes on, because the mode is `warning-only`.**';
+    return { bronze: '**May be built.**', dims: '**May be used.**' }[report.layer as string] ?? '**May be published.**';
+  }
+  const layer = isBronze ? 'silver' : report.layer;
+  const seen =
+    report.currentPublication === null
+      ? `eaders still see nothing: ${layer} has no publication yet`
+      : `eaders still see publication ${report.currentPublication}${isBronze ? ' of silver' : ''}`;
+  return isBronze ? `**Nothing is built from this delivery; r${seen}.**` : `**R${seen}.**`;
+}
+
+function whatBroke(report: Report, results: readonly CheckResult[]): string {
+  const all = report.tables.length;
+  const broken = new Set(results.filter((r) => r.state === 'FAIL' && r.table !== ALL_TABLES).map((r) => r.table)).size;
+  const warned = results.filter((r) => r.state === 'WARN').length;
+  if (report.decision.verdict === 'PASS') return `All ${counted(all, 'table')} keep what was promised.`;
+  if (report.decision.verdict === 'WARN') {
+    return warned === 0
+      ? 'Nothing broke, but not every table could be evaluated.'
+      : `No gate is broken; ${counted(warned, 'check')} ${warned === 1 ? 'warns' : 'warn'}.`;
+  }
+  const overall = results.some((r) => r.state === 'FAIL' && r.table === ALL_TABLES);
+  return [
+    `${broken} of ${counted(all, 'table')} ${broken === 1 ? 'breaks' : 'break'} a gate; ${count(all - broken)} ${all - broken === 1 ? 'is' : 'are'} ready.`,
+    ...(overall ? ['A limit over all tables is broken.'] : []),
+    ...afterthought(report, results),
+  ].join(' ');
+}
+
+function afterthought(report: Report, results: readonly CheckResult[]): string[] {
+  if (report.decision.mayPublish) return ['`strict` would have stopped here.'];
+  const open = results.filter(isUndecided).length;
+  if (open > 0)
+    return [`${counted(open, 'check')} could not be decided, and what cannot be decided is stopped in every mode.`];
+  return report.mode === 'strict' ? ['`warning-only` would have gone on.'] : [];
+}
+
+function accounting(report: Report): string[] {
+  const sum = addAccounts(report.tables.map((table) => table.account));
+  if (sum.input === 0) return ['**No row came in.**'];
+  const lost = sum.input - sum.output - sum.quarantined - sum.duplicates - sum.filtered;
+  const kept = lost === 0 ? 'every row accounted for' : `${counted(Math.abs(lost), 'row')} not accounted for`;
+  return [
+    `**${count(sum.quarantined)} of ${counted(sum.input, 'row')} (${percent(sum.quarantined / sum.input)}) quarantined; ${kept}.**`,
+  ];
+}
+
+// ------------------------------------------------------------------ what broke
+
+/** One section a check id, because the same promise broken in several tables mostly has one cause. */
+function failures(report: Report, results: readonly CheckResult[]): Section[] {
+  const failed = results.filter((result) => result.state === 'FAIL');
+  const ids = [...new Set(failed.map((result) => result.checkId))];
+  return ids.map((id) =>
+    failureSection(
+      report,
+      failed.filter((result) => result.checkId === id),
+    ),
+  );
+}
+
+function failureSection(report: Report, group: readonly CheckResult[]): Section {
+  const owners = [...new Set(group.map((result) => result.owner).filter((owner) => owner !== ''))].sort(compareText);
+  const names = group.map((result) => `FAIL ${codeSpan(`${report.layer}.${checkName(result)}`)}`);
+  const heading = [...names, ...(owners.length > 0 ? [`owner ${markdownText(owners.join(', '))}`] : [])].join(' · ');
+  return {
+    heading,
+    lines: [
+      ...new Set(group.map((result) => markdownSentence(result.description))),
+      '',
+      '| check | expected | observed | failing rows |',
+      '|---|---|---|--:|',
+      ...group.map((result) =>
+        tableRow([
+          markdownText(checkName(result)),
+          markdownSentence(result.expected),
+          `**${markdownSentence(result.observed)}**`,
+          failingRows(result),
+        ]),
+      ),
+      ...group.flatMap((result) => evidence(result, group.length > 1)),
+    ],
+  };
+}
+
+function checkName(result: CheckResult): string {
+  return `${result.table}.${result.checkId}`;
+}
+
+function failingRows(result: CheckResult): string {
+  if (result.failedRows === null) return '';
+  return result.totalRows === null
+    ? count(result.failedRows)
+    : `${count(result.failedRows)} of ${count(result.totalRows)}`;
+}
+
+function evidence(result: CheckResult, named: boolean): string[] {
+  const lines: string[] = [];
+  if (result.note !== '')
+    lines.push('', `${named ? `${codeSpan(result.table)}: ` : ''}${markdownSentence(result.note)}`);
+  if (result.samples.length > 0)
+    lines.push(...(named ? ['', `${codeSpan(result.table)}:`] : []), '', ...sampleTable(result));
+  return lines;
+}
+
+function sampleTable(result: CheckResult): string[] {
+  const columns = [...new Set(result.samples.flatMap((sample) => Object.keys(sample)))];
+  return [
+    tableRow(columns.map((column) => markdownText(column))),
+    tableRow(columns.map(() => '---')),
+    ...result.samples.map((sample) => tableRow(columns.map((column) => markdownText(sample[column] ?? '')))),
+  ];
+}
+
+function tableRow(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
+}
+
+// ------------------------------------------------------------------ what did not break
+
+function worthALook(results: readonly CheckResult[]): Section[] {
+  const lines = results
+    .filter((result) => result.state === 'WARN' || (result.state === 'PASS' && (result.failedRows ?? 0) > 0))
+    .map((result) => {
+      const note = result.note === '' ? '' : ` ${markdownSentence(result.note)}`;
+      return `- ${result.state} ${codeSpan(checkName(result))}: ${markdownSentence(result.observed)} (expected ${markdownSentence(result.expected)}).${note}`;
+    });
+  return lines.length === 0 ? [] : [{ heading: 'Passed, worth a look', lines }];
+}
+
+/** Every check that gave no answer, one line a reason. */
+function silence(results: readonly CheckResult[]): Section[] {
+  const checksByReason = new Map<string, string[]>();
+  for (const result of results.filter((r) => r.state === 'NOT EVALUATED')) {
+    checksByReason.set(result.note, [...(checksByReason.get(result.note) ?? []), codeSpan(checkName(result))]);
+  }
+  const lines = [...checksByReason.entries()]
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([why, checks]) => `- ${markdownSentence(why)} ${checks.sort(compareText).join(', ')}`);
+  return lines.length === 0 ? [] : [{ heading: 'Not evaluated (not a pass)', lines }];
+}
+
+// ------------------------------------------------------------------ where every row went
+
+function rowAccounts(report: Report): Section[] {
+  const tables = [...report.tables].sort(worstFirst);
+  const sum = addAccounts(tables.map((table) => table.account));
+  const judged = sum.output + sum.quarantined;
+  const overall = report.results.find((result) => result.table === ALL_TABLES && result.checkId === 'max_quarantine');
+  return [
+    {
+      heading: 'Where every row went',
+      lines: [
+        '| table | bronze | = silver | + quarantine | + dup | + filtered | pass | SLA | |',
+        '|---|--:|--:|--:|--:|--:|--:|--:|---|',
+        ...tables.map(({ table, account, passRate, sla, state }) =>
+          tableRow([
+            markdownText(table),
+            ...[account.input, account.output, account.quarantined, account.duplicates, account.filtered].map(count),
+            passRate === null ? 'none' : percent(passRate),
+            limitPercent(sla),
+            state,
+          ]),
+        ),
+        tableRow([
+          '**all**',
+          ...[sum.input, sum.output, sum.quarantined, sum.duplicates, sum.filtered].map((rows) => `**${count(rows)}**`),
+          judged === 0 ? 'none' : percent(sum.output / judged),
+          overall ? `quarantine ${overall.expected}` : '',
+          overall?.state ?? '',
+        ]),
+        ...replacedRows(sum.replaced),
+      ],
+    },
+    ...reasons(tables),
+  ];
+}
+
+function replacedRows(rows: number): string[] {
+  return rows === 0
+    ? []
+    : ['', `${counted(rows, 'older silver row')} of known keys ${rows === 1 ? 'was' : 'were'} replaced by newer rows.`];
+}
+
+function worstFirst(a: TableAccount, b: TableAccount): number {
+  const rank = { FAIL: 0, WARN: 1, PASS: 2, 'NOT EVALUATED': 3 } as const;
+  return (
+    rank[a.state] - rank[b.state] ||
+    (a.passRate ?? 2) - (b.passRate ?? 2) ||
+    b.account.input - a.account.input ||
+    compareText(a.table, b.table)
+  );
+}
+
+function reasons(tables: readonly TableAccount[]): Section[] {
+  const lines = tables.flatMap(({ table, account }) =>
+    Object.entries(account.byReason)
+      .filter(([, rows]) => rows > 0)
+      .sort(([a, rowsA], [b, rowsB]) => rowsB - rowsA || compareText(a, b))
+      .map(([reason, rows]) =>
+        tableRow([
+          markdownText(table),
+          markdownText(reason),
+          count(rows),
+          account.input === 0 ? '' : percent(rows / account.input),
+        ]),
+      ),
+  );
+  if (lines.length === 0) return [];
+  return [
+    {
+      heading: 'Why rows were held back',
+      lines: [
+        '| table | reason | rows | of bronze |',
+        '|---|---|--:|--:|',
+        ...lines,
+        '',
+        'A row may have several reasons.',
+      ],
+    },
+  ];
+}
+
+function tableStates(report: Report): Section[] {
+  const lines = [...report.tables].sort(worstFirst).map(({ table, account, state }) => {
+    const own = report.results.filter((result) => result.table === table);
+    const inState = (wanted: CheckResult['state']) => count(own.filter((result) => result.state === wanted).length);
+    return tableRow([
+      markdownText(table),
+      count(account.output),
+      inState('FAIL'),
+      inState('WARN'),
+      inState('PASS'),
+      inState('NOT EVALUATED'),
+      state,
+    ]);
+  });
+  if (lines.length === 0) return [];
+  return [
+    {
+      heading: 'Tables',
+      lines: ['| table | rows | FAIL | WARN | PASS | not evaluated | |', '|---|--:|--:|--:|--:|--:|---|', ...lines],
+    },
+  ];
+}
+
+// ------------------------------------------------------------------ what to do next
+
+function footer(report: Report, results: readonly CheckResult[]): string[] {
+  const settings = Object.entries(report.settings)
+    .filter(([name]) => name !== 'dag')
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  return [
+    `Settings: ${markdownText([`mode ${report.mode}`, ...settings].join(' · '), Number.POSITIVE_INFINITY)}`,
+    '',
+    `Reproduce: ${commands(report, results).map(codeSpan).join(' · ')}`,
+    '',
+    `[all checks](${report.name}.results.json) · [provenance](provenance.json)`,
+  ];
+}
+
+function commands(report: Report, results: readonly CheckResult[]): string[] {
+  const { dag } = report.settings;
+  const oneDay = report.interval.from === report.interval.to;
+  const failed = [...new Set(results.filter((r) => r.state === 'FAIL' && r.table !== ALL_TABLES).map((r) => r.table))];
+  const look = (table: string) =>
+    report.layer === 'gold' ? `assay query "select * from gold.${table}"` : `assay ls ${report.layer}.${table} --files`;
+  return [
+    ...(typeof dag === 'string' && oneDay ? [`assay run ${dag} --date ${report.interval.from}`] : []),
+    `assay report show ${report.name}`,
+    ...(report.layer === 'bronze' ? [] : failed.slice(0, 3).map(look)),
+  ];
+}
