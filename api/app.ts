@@ -17,6 +17,7 @@ import { registerPages } from './routes/pages.ts';
 import { registerPublicationRoutes } from './routes/publications.ts';
 import { registerQueryRoute } from './routes/query.ts';
 import { registerReportRoutes } from './routes/reports.ts';
+import { registerRunRoute } from './routes/runs.ts';
 import { registerSpecRoutes } from './routes/specs.ts';
 
 /** Everything is answered by `fetch`; the caller serves it on an address and decides who may reach that. */
@@ -51,6 +52,7 @@ export function createApp(deps: ApiDeps): Hono<ApiEnv> {
   registerDagRunRoutes(api, deps);
   registerTaskInstanceRoutes(api, deps);
   registerMonitorRoutes(api, deps);
+  registerRunRoute(api, deps);
   registerReportRoutes(api, deps);
   registerPublicationRoutes(api, deps);
   registerSpecRoutes(api, deps);

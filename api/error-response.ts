@@ -97,8 +97,12 @@ function answer(context: Context<ApiEnv>, failure: Failure): Response {
   switch (familyOf(context)) {
     case 'airflow':
       // Clients parse a 422 as a list and everything else as a word; the type must be application/json and no more.
-      if (status !== 422) return context.json({ detail: message }, status);
-      return context.json({ detail: faults.length > 0 ? faults : [{ loc: ['body'], msg: message, type: code }] }, 422);
+      // They pass over `code`, which is for our own command line.
+      if (status !== 422) return context.json({ detail: message, code }, status);
+      return context.json(
+        { detail: faults.length > 0 ? faults : [{ loc: ['body'], msg: message, type: code }], code },
+        422,
+      );
     case 'assay':
       return context.json(
         {

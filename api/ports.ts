@@ -66,6 +66,8 @@ export interface PublicationSummary {
 }
 
 export interface PublicationsReader {
+  /** What readers see now: at most one a layer and pipeline, in the order in which a run publishes them. Cheap. */
+  current(): Promise<readonly PublicationSummary[]>;
   /** All publications of a layer, of every pipeline, newest first; empty before the first one. */
   list(layer: PublishedLayer): Promise<readonly PublicationSummary[]>;
 }

@@ -1,8 +1,9 @@
 /** The project's files -> the small readers that the API asks for reports, publications and sources. */
 import { readFile } from 'node:fs/promises';
 import { join, normalize } from 'node:path';
-import type { PublicationSummary, PublicationsReader, ReportReader, ReportSelector } from '../api/ports.ts';
-import type { JsonValue, Publication } from '../core/types.ts';
+import type { PublicationSummary, PublicationsReader, ReportReader, ReportSelector, RunHistory } from '../api/ports.ts';
+import { type JsonValue, LAYERS, type Publication } from '../core/types.ts';
+import type { RunStore } from '../scheduler/store/run-store.ts';
 import { type ReportEntry, readReports } from '../validation/report/list-reports.ts';
 import { openLake } from './lake.ts';
 import type { Project } from './project.ts';
@@ -20,8 +21,12 @@ export function reportReader(project: () => Project): ReportReader {
     return named.flatMap((report) => report.runs).find((copy) => copy.dagId === run.dagId && copy.runId === run.runId);
   };
   return {
-    list: async () =>
-      (await all()).map(({ runs: _runs, resultsPath: _resultsPath, blockedBy: _blockedBy, ...summary }) => summary),
+    list: async () => (await all()).map(({ runs: _runs, ...summary }) => summary),
+    listOfRun: async (dagId, runId) =>
+      (await all())
+        .flatMap((report) => report.runs.filter((copy) => copy.dagId === dagId && copy.runId === runId))
+        .map((copy) => ({ ...copy, run: { dagId, runId } }))
+        .sort((a, b) => LAYERS.indexOf(a.layer) - LAYERS.indexOf(b.layer)),
     markdown: async (selector) => {
       const report = await find(selector);
       return report ? readFile(join(project().root, report.markdownPath), 'utf8') : null;
@@ -37,6 +42,17 @@ export function reportReader(project: () => Project): ReportReader {
 
 export function publicationsReader(project: () => Project): PublicationsReader {
   return {
+    current: async () => {
+      const summaries: PublicationSummary[] = [];
+      for (const { pipeline } of project().specs) {
+        const { publications } = openLake(project().settings, pipeline);
+        for (const layer of ['silver', 'dims', 'enriched', 'gold'] as const) {
+          const publication = await publications.current(layer);
+          if (publication) summaries.push(summaryOf(publication, true));
+        }
+      }
+      return summaries;
+    },
     list: async (layer) => {
       const summaries: PublicationSummary[] = [];
       for (const { pipeline } of project().specs) {
@@ -70,4 +86,29 @@ export async function sourceText(project: Project, file: string): Promise<string
   const path = normalize(file);
   if (!path.startsWith('specs/')) return null;
   return readFile(join(project.root, path), 'utf8').catch(() => null);
+}
+
+export function runHistory(store: RunStore): RunHistory {
+  return {
+    attempts: async (dagId, runId, taskId) => {
+      const attempts = await store.listAttempts(dagId, runId, taskId);
+      return attempts.map(({ tryNumber, state, pid, startedAtMs, endedAtMs }) => ({
+        tryNumber,
+        state,
+        pid,
+        startedAtMs,
+        endedAtMs,
+      }));
+    },
+    events: async () =>
+      (await store.listEvents(null)).map((event) => ({
+        atMs: event.at_ms,
+        actor: event.actor,
+        action: event.action,
+        dagId: event.dag_id,
+        runId: event.run_id,
+        taskId: event.task_id,
+        detail: event.detail,
+      })),
+  };
 }

@@ -28,6 +28,7 @@ export function createLogger(level: 'silent' | 'info' | 'warn', destination?: De
 
 export interface RunningScheduler extends AsyncDisposable {
   readonly scheduler: Scheduler;
+  readonly store: RunStore;
   readonly lock: ProjectLock;
 }
 
@@ -58,7 +59,7 @@ export async function startScheduler(
     await release();
     throw thrown;
   }
-  return { scheduler, lock, [Symbol.asyncDispose]: release };
+  return { scheduler, store, lock, [Symbol.asyncDispose]: release };
 }
 
 /**

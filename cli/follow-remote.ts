@@ -77,6 +77,7 @@ async function triggerOrClear(
       downstream: false,
       upstream: false,
       dryRun: false,
+      onLatestVersion: true,
     });
     return (await remote.picture(dag.id, existing)).run;
   }

@@ -96,6 +96,7 @@ export async function runAndFollow(
         downstream: false,
         upstream: false,
         dryRun: false,
+        onLatestVersion: true,
       });
     }
   }

@@ -72,7 +72,7 @@ function pipelineHandlers(settings: Settings, pipeline: string): TaskHandlers {
     load: createLoadHandler({ ...reading, openWarehouse }),
     validate: createValidateHandler({ ...reading, bronze: lake.bronzeFiles, gates, root }),
     publish: createPublishHandler({ publications }),
-    'publish.gold': createPublishGoldHandler({ ...reading, openWarehouse }),
+    'publish.gold': createPublishGoldHandler({ openWarehouse, publish: createPublishHandler({ publications }) }),
   };
 }
 

@@ -67,6 +67,7 @@ export function connectTo(address: string): RemoteControl {
           only_failed: wanted.onlyFailed,
           include_downstream: wanted.downstream,
           include_upstream: wanted.upstream,
+          run_on_latest_version: wanted.onLatestVersion ?? false,
         },
       );
       return answer.task_instances.map((instance) => instance.task_id);

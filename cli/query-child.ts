@@ -13,7 +13,11 @@ async function answer(job: QueryJob): Promise<QueryReply> {
   try {
     const { publications, files } = openLake(job.settings, job.pipeline);
     const { maxRows, maxSeconds, sql } = job;
-    return { ok: true, answer: await queryGold({ publications, lake: files, sql, maxRows, maxSeconds }) };
+    const { publication: read, ...answer } = await queryGold({ publications, lake: files, sql, maxRows, maxSeconds });
+    // The most refined layer that was read comes first.
+    const [publication = null] = read;
+    const rows = answer.rows.map((row) => row.map((cell) => (typeof cell === 'bigint' ? String(cell) : cell)));
+    return { ok: true, answer: { ...answer, rows, publication } };
   } catch (thrown) {
     const error = asPipelineError(thrown);
     return { ok: false, code: error.code, message: error.message };

@@ -106,7 +106,7 @@ export const SETTING_KEYS = {
   'landing.base_path': setting({
     describes: 'Folder that the landing paths of the specs begin in.',
     ...path,
-    byDefault: 'data/{pipeline}/landing',
+    byDefault: 'landing/{pipeline}',
   }),
   'gates.bronze': gate('bronze'),
   'gates.silver': gate('silver'),

@@ -243,7 +243,7 @@ export function operandsOf(expression: Expression): readonly Expression[] {
   }
 }
 
-export function windowOperands(window: WindowSpec): readonly Expression[] {
+function windowOperands(window: WindowSpec): readonly Expression[] {
   return [...window.partitionBy, ...window.orderBy.map((item) => item.expression)];
 }
 
@@ -288,7 +288,7 @@ export function expressionsOf(select: Select): readonly Expression[] {
 }
 
 /** Join conditions and unnested arrays. */
-export function fromExpressions(from: FromItem): readonly Expression[] {
+function fromExpressions(from: FromItem): readonly Expression[] {
   if (from.kind === 'unnest') return [from.array];
   if (from.kind !== 'join') return [];
   return [...fromExpressions(from.left), ...fromExpressions(from.right), ...(from.on ? [from.on] : [])];

@@ -183,7 +183,7 @@ export interface TaskContext {
   readonly task: Task;
   readonly run: RunFacts;
   readonly tryNumber: number;
-  /** Outputs of the tasks of this run that have succeeded, by task id. */
+  /** Outputs of the tasks that this one depends on, directly or not, and that have succeeded; by task id. */
   readonly outputs: { readonly [taskId: string]: TaskOutput };
   readonly log: Logger;
   /** Aborts on cancel, timeout and shutdown. */

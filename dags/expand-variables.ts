@@ -36,6 +36,7 @@ export function expandVariables<Tree extends TreeNode>(
 function expandScalar(scalar: ScalarNode, env: Environment, lines: readonly string[], log: IssueLog): ScalarNode {
   const { value } = scalar;
   if (typeof value !== 'string' || !value.includes('${')) return scalar;
+  let isUnset = false;
   const expanded = value.replace(
     VARIABLE,
     (whole, inside: string | undefined, close: string | undefined, offset: number) => {
@@ -45,6 +46,7 @@ function expandScalar(scalar: ScalarNode, env: Environment, lines: readonly stri
       const parts = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/.exec(inside);
       const [, name, fallback] = parts ?? [];
       if (name === undefined || close === '' || fallback?.includes('${')) {
+        isUnset = true;
         log.error({
           code: 'bad_variable',
           at,
@@ -57,6 +59,7 @@ function expandScalar(scalar: ScalarNode, env: Environment, lines: readonly stri
       const found = env[name];
       if (found !== undefined && found !== '') return found;
       if (fallback !== undefined) return fallback;
+      isUnset = true;
       log.error({
         code: 'unset_variable',
         at,
@@ -67,5 +70,6 @@ function expandScalar(scalar: ScalarNode, env: Environment, lines: readonly stri
       return '';
     },
   );
+  if (isUnset) return { ...scalar, value: expanded, isUnset };
   return { ...scalar, value: scalar.style === 'plain' ? resolvePlainScalar(expanded) : expanded };
 }

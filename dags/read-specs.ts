@@ -34,7 +34,8 @@ export interface ReadSpec {
  *
  * @throws SpecError `spec_invalid` with every error, warning and info of all files
  */
-export async function readSpec(options: ReadSpecOptions): Promise<ReadSpec> {
+export async function readSpec(given: ReadSpecOptions): Promise<ReadSpec> {
+  const options = { ...given, folder: given.folder.replace(/^\.\//, '').replace(/\/+$/, '') };
   const linesByFile = new Map<string, readonly string[]>();
   const log = new IssueLog(linesByFile);
   const source = new SourceFiles(options, linesByFile, log);

@@ -102,6 +102,7 @@ function reportShape(issue: ShapeIssue, tree: MapNode, log: IssueLog): void {
     return;
   }
   const found = nodeAt(tree, path);
+  if (found?.kind === 'scalar' && found.isUnset) return;
   const [code, expected] = wanted(issue);
   const text = found ? foundText(found) : 'nothing';
   log.error({

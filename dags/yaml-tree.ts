@@ -33,6 +33,8 @@ export interface ScalarNode {
   readonly value: string | number | boolean | null;
   /** How it was written: only `plain` text can become a number after `${…}` is filled in; `file` is the rest of a file. */
   readonly style: 'plain' | 'quoted' | 'block' | 'file';
+  /** True where a `${…}` in it had no value: that is reported, and what the rest of it looks like is no fault. */
+  readonly isUnset?: boolean;
 }
 
 export type TreeNode = MapNode | ListNode | ScalarNode;

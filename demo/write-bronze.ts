@@ -28,23 +28,29 @@ export async function writeBronze(
   const folder = join(bronzeDir, table.name);
   const inFile = table.columns.some(([name]) => name === table.partitionKey);
   await mkdir(folder, { recursive: true });
-  await session.run(`CREATE OR REPLACE VIEW arriving AS ${arriving(table, size)}`);
+  // Sorted before the long lineage columns are added, which would only make the sort wider.
+  const sorted = `(FROM delivered_${table.name} ORDER BY ${partitionValue(table)} NULLS LAST, __at, __no)`;
   const columns = [...table.columns.map(([name]) => name), ...LINEAGE_COLUMNS, ...(inFile ? [] : [table.partitionKey])];
   await session.run(
-    `COPY (SELECT ${columns.map(identifier).join(', ')} FROM arriving ORDER BY __partition NULLS LAST, __at, __no) TO ${literal(folder)}
+    `COPY (SELECT ${columns.map(identifier).join(', ')} FROM (${arriving(table, size, sorted)})) TO ${literal(folder)}
      (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (${identifier(table.partitionKey)}), WRITE_PARTITION_COLUMNS ${inFile},
       OVERWRITE_OR_IGNORE true, FILENAME_PATTERN 'part-000{i}')`,
   );
   const partitions = await session.rows(
-    `SELECT __partition AS value, count(*) AS rows, min(__at) AS first_at, max(__at) AS last_at, max(batch_id) AS batch_id, max(ingestion_ts) AS created_at
-     FROM arriving GROUP BY ALL ORDER BY ALL`,
+    `SELECT __partition AS value, count(*) AS rows, min(__at) AS first_at, max(__at) AS last_at,
+       arg_max(batch_id, ingestion_ts) AS batch_id, max(ingestion_ts) AS created_at
+     FROM (${arriving(table, size, `delivered_${table.name}`)}) GROUP BY ALL ORDER BY value NULLS LAST`,
   );
   for (const partition of partitions) await writeManifest(table, size, folder, partition);
 }
 
-function arriving(table: BronzeTable, { firstDay, seed }: ShopSize): string {
+const partitionValue = (table: BronzeTable): string =>
+  isLookup(table.name) ? identifier(table.partitionKey) : 'on_day(__day)';
+
+/** Rows with their lineage and partition, in the order of `from`. */
+function arriving(table: BronzeTable, { firstDay, seed }: ShopSize, from: string): string {
   const isFact = !isLookup(table.name);
-  const value = isFact ? 'on_day(__day)' : identifier(table.partitionKey);
+  const value = partitionValue(table);
   const arrival =
     table.name === 'customers' ? `on_day(greatest(0, __at // ${DAY_US} + 1))` : `on_day(${isFact ? '__day + 1' : '0'})`;
   const key = table.key.map((column) => `coalesce(${identifier(column)}::VARCHAR, '')`).join(", '|', ");
@@ -55,7 +61,7 @@ SELECT *, ${isFact ? `${value} AS ingest_dt, ` : ''}${value} AS __partition,
   ${arrival} || CASE WHEN __again THEN 'T09:40:00+00:00' ELSE 'T02:15:00+00:00' END AS ingestion_ts,
   'evt_' || sha256(concat(${literal(`${table.name}|`)}, ${key})) AS event_id,
   ${path} || coalesce(${value}, ${literal(HIVE_NULL)}) || ${literal(`/${FILE_NAME}`)} AS source_file
-FROM delivered_${table.name}`;
+FROM ${from}`;
 }
 
 async function writeManifest(table: BronzeTable, size: ShopSize, folder: string, partition: Row): Promise<void> {

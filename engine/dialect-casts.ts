@@ -66,7 +66,7 @@ const ALLOWED: { readonly [type in TypeName['name']]: readonly SqlType['kind'][]
   TIMESTAMP: ['DATE', 'TIMESTAMP'],
 };
 
-export function targetType(type: TypeName): SqlType {
+function targetType(type: TypeName): SqlType {
   switch (type.name) {
     case 'STRING':
       return STRING;

@@ -113,7 +113,3 @@ export function widened(value: Sql): string {
   if (value.literal?.kind === 'float') return coerced(value, numeric(NUMERIC_SCALE));
   return `CAST(${value.text} AS DECIMAL(38, ${scaleOf(value)}))`;
 }
-
-export function typeName(type: SqlType): string {
-  return type.kind;
-}

@@ -57,7 +57,9 @@ export function advanceRun(dag: Pick<Dag, 'tasks'>, instanceOf: (taskId: string)
   }
 
   function isCutOff(task: Task, upstreamId: string): boolean {
-    if (stateOf(upstreamId) !== 'success') return false;
+    const above = byId.get(upstreamId);
+    if ((above?.kind !== 'branch' && above?.kind !== 'short_circuit') || stateOf(upstreamId) !== 'success')
+      return false;
     const { output } = instanceOf(upstreamId);
     if (output?.kind === 'short_circuit') return !output.proceed;
     return output?.kind === 'branch' && !isFollowed(task, output.follow);

@@ -69,6 +69,7 @@ export class Dispatcher {
   readonly #timers = new Map<string, { readonly open: OpenRun; readonly taskId: string; readonly atMs: number }>();
   #awakeSinceMs: number | null = null;
   #isDraining = false;
+  #wasReloaded = false;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -85,17 +86,10 @@ export class Dispatcher {
   async recover(nowMs: number, awakeSinceMs: number | null): Promise<void> {
     this.#awakeSinceMs = awakeSinceMs;
     const step = this.newStep(nowMs);
-    for (const open of this.book.list()) {
-      for (const { taskId, state } of open.instances.values()) {
-        if (state === 'running' || state === 'queued') loseTask(step, open, taskId);
-      }
-      await resumeDeferred(step, open);
-    }
+    this.#loseOrphans(step);
+    for (const open of this.book.list()) await resumeDeferred(step, open);
     await this.commit(step);
-    for (const open of this.book.list()) {
-      this.#pending.add(open);
-      for (const instance of open.instances.values()) this.#setTimer(instance);
-    }
+    this.#lookAtAll();
   }
 
   /** From now on attempts end and none begins. */
@@ -108,6 +102,7 @@ export class Dispatcher {
     const step = this.newStep(nowMs);
     const outcomes = [...this.#outcomes];
     const pending = [...this.#pending];
+    if (this.#wasReloaded) this.#loseOrphans(step);
     for (const { attempt, outcome } of outcomes) this.#settle(step, attempt, outcome);
     for (const open of pending) step.draft.touch(open);
     let launches: readonly Launch[] = [];
@@ -118,11 +113,14 @@ export class Dispatcher {
       for (const runs of due) await this.#createDueRuns(step, runs);
       await advanceRuns(step);
       launches = this.#planLaunches(step);
+      // What a start changes opens nothing below it.
+      step.draft.takeTouched();
     }
     await this.commit(step);
+    this.#wasReloaded = false;
     this.#outcomes = this.#outcomes.slice(outcomes.length);
     for (const open of pending) this.#pending.delete(open);
-    for (const open of step.draft.postponed) this.#pending.add(open);
+    for (const open of step.draft.postponed) this.#lookAt(open);
     for (const { version, cursorMs } of due) this.#options.dags.moveCursor(version.dag.id, cursorMs);
     for (const launch of launches) this.#launch(launch);
     return this.#nextDueMs(nowMs);
@@ -151,7 +149,10 @@ export class Dispatcher {
       if (thrown instanceof PipelineError && thrown.code === 'stale_attempt') await this.#reload();
       throw thrown;
     }
-    for (const event of draft.commit()) {
+    const events = draft.commit();
+    // A command leaves what follows from it to the next step.
+    for (const open of draft.takeTouched()) this.#lookAt(open);
+    for (const event of events) {
       if (event.kind === 'task') this.#setTimer(event.instance);
       this.#options.emit(event);
     }
@@ -171,6 +172,21 @@ export class Dispatcher {
   }
 
   // ---------------------------------------------------------------- deciding
+
+  /** Tasks that count as running though no attempt of theirs is: their scheduler is gone. */
+  #loseOrphans(step: Step): void {
+    const attempts = [...this.#inFlight.values(), ...this.#outcomes.map(({ attempt }) => attempt)];
+    for (const open of this.book.list()) {
+      for (const { dagId, runId, taskId, state, fence } of open.instances.values()) {
+        if (state !== 'running' && state !== 'queued') continue;
+        const isOwned = attempts.some(
+          (attempt) =>
+            attempt.dagId === dagId && attempt.runId === runId && attempt.taskId === taskId && attempt.fence === fence,
+        );
+        if (!isOwned) loseTask(step, open, taskId);
+      }
+    }
+  }
 
   #settle(step: Step, attempt: InFlight, outcome: AttemptOutcome): void {
     const open = this.book.get(attempt);
@@ -283,14 +299,21 @@ export class Dispatcher {
     else this.#timers.set(key, { open, taskId: instance.taskId, atMs });
   }
 
+  #lookAt(open: OpenRun): void {
+    if (this.book.get(open.run) === open) this.#pending.add(open);
+  }
+
+  #lookAtAll(): void {
+    this.#timers.clear();
+    this.#pending = new Set(this.book.list());
+    for (const open of this.book.list()) for (const instance of open.instances.values()) this.#setTimer(instance);
+  }
+
   async #reload(): Promise<void> {
     this.#options.log.error('the run store was changed by someone else; it is read again');
     await this.book.load(this.#options.store);
-    this.#timers.clear();
-    this.#pending = new Set(this.book.list());
-    for (const open of this.book.list()) {
-      for (const instance of open.instances.values()) this.#setTimer(instance);
-    }
+    this.#wasReloaded = true;
+    this.#lookAtAll();
   }
 }
 

@@ -113,6 +113,8 @@ class ProjectScheduler implements Scheduler {
       return this.#dispatcher.recover(nowMs, schedules ? nowMs : null);
     });
     this.#loop.start();
+    // One that stays: its first run shall not wait for engines to load.
+    if (schedules) this.#options.executor.warm();
   }
 
   stop({ graceMs = DEFAULT_GRACE_MS }: { readonly graceMs?: number } = {}): Promise<void> {

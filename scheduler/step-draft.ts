@@ -187,8 +187,8 @@ export class StepDraft {
       runMoves: [...this.#runs.values()],
       clearedTasks: [...this.#cleared.values()].flatMap((tasks) => [...tasks.values()]),
       taskMoves: [...this.#tasks.values()].flatMap((tasks) => [...tasks.values()]),
-      closedAttempts: this.#closed,
       openedAttempts: this.#opened,
+      closedAttempts: this.#closed,
       cursors: this.#cursors,
       events: this.#events,
     };

@@ -16,7 +16,8 @@ export interface PartitionFiles {
 /**
  * Reads footers and the partition column, no other data.
  *
- * A column that came later is absent in older files and NULL there; one that no file has is a fault.
+ * A column that came later is absent in the files of older partitions, and NULL there. It is a fault where no file has it, or
+ * where a later partition lacks it again.
  *
  * @throws PipelineError `warehouse_schema` for a missing column, another type, rows of another partition or too few of them
  */
@@ -25,22 +26,28 @@ export async function checkFiles(
   def: WarehouseTableDef,
   partitions: readonly PartitionFiles[],
 ): Promise<void> {
-  const paths = partitions.flatMap((partition) => partition.localPaths);
-  if (paths.length > 0) await checkFooters(session, def, paths);
+  const files = partitions
+    .flatMap(({ value, localPaths }) => localPaths.map((path) => ({ path, value })))
+    .sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0));
+  if (files.length > 0) await checkFooters(session, def, files);
   await checkRows(session, def, partitions);
 }
 
-async function checkFooters(session: DuckDbSession, def: WarehouseTableDef, paths: readonly string[]): Promise<void> {
+async function checkFooters(
+  session: DuckDbSession,
+  def: WarehouseTableDef,
+  files: readonly { readonly path: string; readonly value: string }[],
+): Promise<void> {
   const rows = await session.rows(
-    `SELECT file_name, name, duckdb_type FROM parquet_schema(${fileList(paths)}) WHERE duckdb_type IS NOT NULL ORDER BY file_name`,
+    `SELECT file_name, name, duckdb_type FROM parquet_schema(${fileList(files.map(({ path }) => path))})
+     WHERE duckdb_type IS NOT NULL ORDER BY file_name`,
   );
   for (const { name, type } of columnSchemas(def)) {
     const found = rows.filter((row) => String(row.name) === name);
-    if (found.length === 0 || (name === def.partitionKey && found.length < paths.length)) {
-      const having = new Set(found.map((row) => String(row.file_name)));
-      const file = paths.find((path) => !having.has(path)) ?? '';
-      throw fault(def, file, name, `expected a column of type ${type}, found none`);
-    }
+    const having = new Set(found.map((row) => String(row.file_name)));
+    const since = name === def.partitionKey ? '' : files.find(({ path }) => having.has(path))?.value;
+    const lacking = files.find(({ path, value }) => !having.has(path) && (since === undefined || value >= since));
+    if (lacking) throw fault(def, lacking.path, name, `expected a column of type ${type}, found none`);
     const other = found.find((row) => !holds(String(row.duckdb_type), type));
     if (other) throw fault(def, String(other.file_name), name, `expected ${type}, found ${other.duckdb_type}`);
   }

@@ -13,7 +13,6 @@ import {
   createLedger,
   forgetBuilds,
   forgetLoads,
-  type LedgerEntry,
   loadedEntries,
   rememberLoads,
   transaction,
@@ -160,7 +159,9 @@ class DuckDbWarehouse implements Warehouse {
         : removed.filter((value) => loaded.has(value));
     const built = await builtEntries(session, def.table);
     if (wanted.length === 0 && gone.length === 0) {
-      const isSpent = [...built.values()].every((entry) => loaded.get(entry.partition)?.fingerprint === entry.fingerprint);
+      const isSpent = [...built.values()].every(
+        (entry) => loaded.get(entry.partition)?.fingerprint === entry.fingerprint,
+      );
       if (isSpent) await this.#dropBuild(def);
       return;
     }

@@ -3,11 +3,12 @@ import { setTimeout as startTimer } from 'node:timers';
 import { PipelineError } from '../core/errors.ts';
 import { tableReferences } from '../core/google-sql.ts';
 import type { LakeFiles, PublicationReader } from '../core/ports.ts';
-import type { ColumnSchema, Publication, PublishedLayer, PublishedTable, Verdict } from '../core/types.ts';
+import type { Publication, PublishedLayer, PublishedTable, Verdict } from '../core/types.ts';
 import { toDuckDbQuery } from '../engine/dialect.ts';
-import { type Cell, type DuckDbOptions, DuckDbSession, fileList } from '../engine/duckdb-session.ts';
-import { columnTypeOf, duckDbType } from '../engine/duckdb-types.ts';
-import { identifier, literalList } from '../engine/sql-text.ts';
+import type { Cell, DuckDbOptions, DuckDbSession } from '../engine/duckdb-session.ts';
+import { columnTypeOf } from '../engine/duckdb-types.ts';
+import { identifier } from '../engine/sql-text.ts';
+import { openLockedSession, type ReadableFiles } from './locked-session.ts';
 
 export interface QueryRequest {
   readonly publications: PublicationReader;
@@ -65,7 +66,7 @@ export async function queryGold(request: QueryRequest): Promise<QueryAnswer> {
   });
   const read = tableReferences(sql).flatMap(({ layer, table }) => find(layer, table) ?? []);
   return withDeadline(request, async (signal) => {
-    await using session = await openSession(request, read, signal);
+    await using session = await openLockedSession({ ...request.duckdb, signal }, await filesOf(request.lake, read));
     const columns = await describe(session, query);
     const rows = await session.rows(`SELECT * FROM (${query}) LIMIT ${request.maxRows + 1}`);
     return {
@@ -98,40 +99,13 @@ function findTable(published: readonly Publication[], layer: string | null, name
   return null;
 }
 
-async function openSession(
-  request: QueryRequest,
-  read: readonly ReadableTable[],
-  signal: AbortSignal,
-): Promise<DuckDbSession> {
-  const session = await DuckDbSession.open({ ...request.duckdb, signal });
-  try {
-    const allowed: string[] = [];
-    for (const { layer, name, table } of read) {
-      const paths = await request.lake.localPaths(
-        Object.values(table.partitions).flatMap((partition) => partition.files),
-      );
-      allowed.push(...paths);
-      await session.run(`CREATE SCHEMA IF NOT EXISTS ${identifier(layer)}`);
-      await session.run(
-        `CREATE OR REPLACE VIEW ${identifier(layer)}.${identifier(name)} AS ${viewOf(table.columns, paths)}`,
-      );
-    }
-    await session.run(`SET allowed_paths = ${literalList([...new Set(allowed)])}`);
-    await session.run('SET enable_external_access = false; SET lock_configuration = true');
-    return session;
-  } catch (thrown) {
-    await session.close();
-    throw thrown;
+async function filesOf(lake: LakeFiles, tables: readonly ReadableTable[]): Promise<readonly ReadableFiles[]> {
+  const found: ReadableFiles[] = [];
+  for (const { layer, name, table } of tables) {
+    const files = Object.values(table.partitions).flatMap((partition) => partition.files);
+    found.push({ schema: layer, name, columns: table.columns, localPaths: await lake.localPaths(files) });
   }
-}
-
-/** Declared columns alone, in their order; NULL where an older file does not have one. */
-function viewOf(columns: readonly ColumnSchema[], paths: readonly string[]): string {
-  const typed = columns.map(({ name, type }) => `CAST(NULL AS ${duckDbType(type)}) AS ${identifier(name)}`).join(', ');
-  const shape = `SELECT ${typed} WHERE FALSE`;
-  if (paths.length === 0) return shape;
-  const files = `read_parquet(${fileList(paths)}, union_by_name = true, hive_partitioning = false)`;
-  return `${shape} UNION ALL BY NAME SELECT * FROM ${files}`;
+  return found;
 }
 
 async function describe(session: DuckDbSession, query: string): Promise<QueryAnswer['columns']> {

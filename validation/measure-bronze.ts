@@ -39,16 +39,18 @@ async function measureTable(
   const vanished = pinned.filter((partition) => hasVanished(partition, published));
   const there = pinned.filter((partition) => !vanished.includes(partition));
   const facts = await readBronzeFiles(session, bronze, spec, there, context.spec.nullValues);
+  const delivered = partitionChecks(facts, {
+    firstDay: context.run.firstDay,
+    lastDay: context.run.runDate,
+    isKnown: Object.keys(published?.inputs ?? {}).length > 0,
+    strays: strayKeys(context.outputs, spec.name),
+    vanished: vanished.map((partition) => partition.partition),
+  });
+  if (there.length === 0) return { rows: 0, results: delivered };
   return {
     rows: facts.files.reduce((sum, file) => sum + (file.rows ?? 0), 0),
     results: [
-      ...partitionChecks(facts, {
-        firstDay: context.run.firstDay,
-        lastDay: context.run.runDate,
-        isKnown: Object.keys(published?.inputs ?? {}).length > 0,
-        strays: strayKeys(context.outputs, spec.name),
-        vanished: vanished.map((partition) => partition.partition),
-      }),
+      ...delivered,
       ...readableChecks(facts),
       ...manifestChecks(facts),
       ...schemaChecks(facts),

@@ -8,14 +8,14 @@ import { keyFieldChecks } from './checks/key-fields.ts';
 import { notNullChecks } from './checks/not-null.ts';
 import { partitionAgreesChecks } from './checks/partition-agrees.ts';
 import { saneNumberChecks } from './checks/sane-numbers.ts';
-import { columnsCheck, rowsAsStagedCheck, schemaChangeCheck } from './checks/staged-files.ts';
+import { rowsAsStagedCheck, schemaChangeCheck } from './checks/staged-files.ts';
 import { uniqueCheck } from './checks/unique.ts';
 import { minRowsCheck, runDatePartitionCheck, type VolumeSubject, volumeChangeCheck } from './checks/volume.ts';
 import { NONE_FAILS } from './limits.ts';
 import { countedRows, type LayerMeasurement, type Measuring, tableAccount } from './measure.ts';
 import type { MeasuredResult } from './measured-result.ts';
 import { runChecks, type ScanCheck } from './run-checks.ts';
-import { describeTouched, notStaged, type StagedSubject, stagedSubject } from './staged-subject.ts';
+import { columnsChecks, notStaged, type StagedSubject, stagedSubject } from './staged-subject.ts';
 
 /** A table that was computed, with what is promised of it. */
 interface BuiltTable {
@@ -25,7 +25,9 @@ interface BuiltTable {
   readonly checks: readonly CheckSpec[];
   /** Null: whatever the build declared. */
   readonly columns: readonly ColumnSchema[] | null;
-  readonly volume: (subject: VolumeSubject, staged: StagedTable) => readonly MeasuredResult[];
+  readonly volume: (subject: VolumeSubject, hasWork: boolean) => readonly MeasuredResult[];
+  /** Silver tables, dims or other transforms that it reads. */
+  readonly inputs: readonly string[];
   readonly keyFields: readonly string[];
 }
 
@@ -53,8 +55,9 @@ function enrichedTable(transform: TransformSpec): BuiltTable {
     keyColumns: transform.primaryKey,
     checks: transform.checks,
     columns: null,
-    volume: (subject, staged) => [
-      minRowsCheck(subject, transform.minRows, staged.account.input > 0),
+    inputs: transform.dependsOn,
+    volume: (subject, hasWork) => [
+      minRowsCheck(subject, transform.minRows, hasWork),
       ...runDatePartitionCheck(subject),
       ...volumeChangeCheck(subject),
     ],
@@ -76,6 +79,7 @@ function goldTable(mart: MartSpec): BuiltTable {
     keyColumns: mart.grain,
     checks: mart.checks,
     columns: mart.columns.map(({ name, type }) => ({ name, type })),
+    inputs: [],
     volume: (subject) => [...runDatePartitionCheck(subject), ...volumeChangeCheck(subject)],
     keyFields: [],
   };
@@ -111,12 +115,25 @@ async function pinnedPublication(
   return sequence === null ? null : publications.at(layer, sequence);
 }
 
+/** Has any input a row that readers of this run can see? */
+async function hasInputRows({ context, publications }: Measuring, table: BuiltTable): Promise<boolean> {
+  const published = await Promise.all(
+    (['silver', 'dims', 'enriched'] as const).map((layer) => publications.current(layer)),
+  );
+  return table.inputs.some((input) => {
+    const visible = published.flatMap((publication) => Object.values(publication?.tables[input]?.partitions ?? {}));
+    const staged = stagedTable(context.outputs, 'enriched', input)?.partitions ?? [];
+    return [...visible, ...staged].some((partition) => partition.rows > 0);
+  });
+}
+
 async function measureTable(
-  { context, lake, session }: Measuring,
+  measuring: Measuring,
   table: BuiltTable,
   staged: StagedTable,
   publication: Publication | null,
 ): Promise<readonly MeasuredResult[]> {
+  const { context, lake, session } = measuring;
   const published = publication?.tables[table.name];
   const subject = await stagedSubject(lake, staged, published, context.spec, context.spec.owner);
   const { runDate, firstDay } = context.run;
@@ -131,7 +148,6 @@ async function measureTable(
     ...saneNumberChecks(subject),
     ...declared.flatMap((planned) => (planned.kind === 'scan' ? [planned.check] : [])),
   ]);
-  const isReadable = !scanned.some((result) => result.checkId === 'readable');
   return [
     ...table.volume(
       {
@@ -142,10 +158,10 @@ async function measureTable(
         visible: subject.visiblePartitions,
         runDate,
       },
-      staged,
+      !staged.unchanged && (await hasInputRows(measuring, table)),
     ),
-    columnsCheck(subject, table.columns ?? staged.columns, isReadable ? await describeTouched(session, subject) : null),
-    schemaChangeCheck(subject, published?.columns ?? null),
+    ...(await columnsChecks(session, subject, table.columns ?? staged.columns, scanned)),
+    ...schemaChangeCheck(subject, published?.columns),
     ...scanned,
     ...declared.flatMap((planned) => (planned.kind === 'result' ? [planned.result] : [])),
   ];

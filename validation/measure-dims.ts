@@ -9,13 +9,13 @@ import { planDeclared } from './checks/declared-check.ts';
 import { notNullChecks } from './checks/not-null.ts';
 import { partitionAgreesChecks } from './checks/partition-agrees.ts';
 import { snapshotChecks, snapshotMissing } from './checks/snapshot.ts';
-import { columnsCheck, rowsAsStagedCheck } from './checks/staged-files.ts';
+import { rowsAsStagedCheck } from './checks/staged-files.ts';
 import { uniqueCheck } from './checks/unique.ts';
 import { NONE_FAILS } from './limits.ts';
 import { countedRows, type LayerMeasurement, type Measuring, tableAccount } from './measure.ts';
 import type { MeasuredResult } from './measured-result.ts';
 import { runChecks } from './run-checks.ts';
-import { describeTouched, stagedSubject } from './staged-subject.ts';
+import { columnsChecks, stagedSubject } from './staged-subject.ts';
 
 /** The snapshot that this run's readers get: staged by this run, else the published one that its date reads. */
 interface ReadSnapshot {
@@ -117,11 +117,7 @@ async function measureSnapshot(
       runDate: context.run.runDate,
       missingColumns: missing,
     }),
-    columnsCheck(
-      subject,
-      wanted,
-      scanned.some((r) => r.checkId === 'readable') ? null : await describeTouched(session, subject),
-    ),
+    ...(await columnsChecks(session, subject, wanted, scanned)),
     ...scanned,
     ...declared.flatMap((planned) => (planned.kind === 'result' ? [planned.result] : [])),
   ];

@@ -11,7 +11,7 @@ import { notNullChecks } from './checks/not-null.ts';
 import { partitionAgreesChecks } from './checks/partition-agrees.ts';
 import { passRate, quarantineShare, rowAccountChecks } from './checks/row-account.ts';
 import { relationOf } from './checks/row-check.ts';
-import { columnsCheck, rowsAsStagedCheck, schemaChangeCheck } from './checks/staged-files.ts';
+import { rowsAsStagedCheck, schemaChangeCheck } from './checks/staged-files.ts';
 import { primaryKeyCheck } from './checks/unique.ts';
 import { limitPercent } from './figures.ts';
 import { type LayerMeasurement, type Measuring, tableAccount } from './measure.ts';
@@ -19,7 +19,7 @@ import type { MeasuredResult } from './measured-result.ts';
 import { ALL_TABLES } from './report/render-markdown.ts';
 import { runChecks } from './run-checks.ts';
 import { sampleQuarantine } from './sample-quarantine.ts';
-import { describeTouched, notStaged, type StagedSubject, stagedSubject } from './staged-subject.ts';
+import { columnsChecks, notStaged, type StagedSubject, stagedSubject } from './staged-subject.ts';
 
 export async function measureSilver(measuring: Measuring): Promise<LayerMeasurement> {
   const { context } = measuring;
@@ -55,6 +55,19 @@ async function measureTable(
 ): Promise<readonly MeasuredResult[]> {
   const { context, lake, session } = measuring;
   const published = publication?.tables[spec.name];
+  const counted = [
+    ...rowAccountChecks({
+      table: spec.name,
+      owner: spec.owner,
+      quality: spec.quality,
+      account: staged.account,
+      readsChanges: spec.source.select === 'changed',
+      pipelineMaxQuarantinePct: context.spec.maxQuarantinePct,
+      bronze: reconcileBronze(measuring, spec, staged, published),
+    }),
+    ...buildCountChecks(staged, spec.owner),
+  ];
+  if (staged.account.input === 0 && staged.partitions.length === 0) return counted;
   const subject = await stagedSubject(lake, staged, published, context.spec, spec.owner);
   const declared = spec.checks.map((check) => planDeclared(subject, check, {}));
   const foreignKeys = await Promise.all(
@@ -72,21 +85,9 @@ async function measureTable(
     ...declared.flatMap((planned) => (planned.kind === 'scan' ? [planned.check] : [])),
   ]);
   return withQuarantined(measuring, spec, subject, [
-    ...rowAccountChecks({
-      table: spec.name,
-      owner: spec.owner,
-      quality: spec.quality,
-      staged,
-      pipelineMaxQuarantinePct: context.spec.maxQuarantinePct,
-      bronze: reconcileBronze(measuring, spec, staged, published),
-    }),
-    columnsCheck(
-      subject,
-      staged.columns,
-      scanned.some((r) => r.checkId === 'readable') ? null : await describeTouched(session, subject),
-    ),
-    schemaChangeCheck(subject, published?.columns ?? null),
-    ...buildCountChecks(staged, spec.owner),
+    ...counted,
+    ...(await columnsChecks(session, subject, staged.columns, scanned)),
+    ...schemaChangeCheck(subject, published?.columns),
     ...scanned,
     ...declared.flatMap((planned) => (planned.kind === 'result' ? [planned.result] : [])),
   ]);

@@ -37,7 +37,7 @@ const ATTEMPT_CODES: readonly string[] = ['task_cancelled', 'out_of_memory', 'st
 
 /**
  * Results in the order of the checks. A check whose SQL does not run is undecided, and so is a table whose files do not read.
- * Cost: one scan a relation, plus one limited query for each check that warns or fails.
+ * Cost: one scan a relation; for a check with offending rows one more query for their places, and if it warns or fails one for samples.
  *
  * @throws PipelineError `task_cancelled`, `out_of_memory`, `storage_full`
  */
@@ -92,8 +92,9 @@ async function scan(session: DuckDbSession, relation: string, checks: readonly S
 }
 
 async function withEvidence(session: DuckDbSession, check: ScanCheck, measurement: Measurement): Promise<Measurement> {
-  if (measurement.state !== 'FAIL' && measurement.state !== 'WARN') return measurement;
-  const samples = measurement.samples ?? (await sampleRows(session, check));
+  const isBroken = measurement.state === 'FAIL' || measurement.state === 'WARN';
+  if (!isBroken && (measurement.failedRows ?? 0) === 0) return measurement;
+  const samples = measurement.samples ?? (isBroken ? await sampleRows(session, check) : []);
   const places = await placesOf(session, check);
   const note = [measurement.note ?? '', places].filter((text) => text !== '').join(' ');
   return { ...measurement, note, samples };

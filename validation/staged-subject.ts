@@ -1,9 +1,10 @@
 /** A staged table and what is published of it -> the Subject that checks ask. */
 import { type LakeFiles, overlay, type TaskContext } from '../core/ports.ts';
 import type { Spec } from '../core/spec.ts';
-import type { DataPartition, PublishedTable, StagedTable } from '../core/types.ts';
+import type { ColumnSchema, DataPartition, PublishedTable, StagedTable } from '../core/types.ts';
 import type { DuckDbSession } from '../engine/duckdb-session.ts';
 import { relationOf, type Subject } from './checks/row-check.ts';
+import { columnsCheck } from './checks/staged-files.ts';
 import { type MeasuredResult, undecided } from './measured-result.ts';
 
 export interface StagedSubject extends Subject {
@@ -53,13 +54,17 @@ function piiTags(spec: Spec): ReadonlyMap<string, string> {
   return tags;
 }
 
-/** Columns of the touched files as DuckDB reads them; null where there is no file. */
-export async function describeTouched(
+/** Columns of the touched files against the declared ones; nothing to ask where there is no file, or one that does not read. */
+export async function columnsChecks(
   session: DuckDbSession,
   subject: StagedSubject,
-): Promise<readonly { readonly name: string; readonly type: string }[] | null> {
-  if ([...subject.pathsByValue.values()].every((paths) => paths.length === 0)) return null;
-  return session.describe(`SELECT * EXCLUDE (assay_file) FROM ${subject.touched}`);
+  declared: readonly ColumnSchema[],
+  scanned: readonly MeasuredResult[],
+): Promise<readonly MeasuredResult[]> {
+  const hasFiles = [...subject.pathsByValue.values()].some((paths) => paths.length > 0);
+  if (!hasFiles || scanned.some((result) => result.checkId === 'readable')) return [];
+  const found = await session.describe(`SELECT * EXCLUDE (assay_file) FROM ${subject.touched}`);
+  return [columnsCheck(subject, declared, found)];
 }
 
 /** A table that this task must judge and that no task of this run has built: the gate stays shut. */

@@ -470,10 +470,13 @@ export const eventLogCollection = z
 
 export const waited = z.object({ state: runState }).openapi('DAGRunWaitResponse');
 
-export const detail = z.object({ detail: z.union([z.string(), object]) }).openapi('HTTPExceptionResponse');
+export const detail = z
+  .object({ detail: z.union([z.string(), object]), code: z.string().optional() })
+  .openapi('HTTPExceptionResponse');
 
 export const invalid = z
   .object({
     detail: z.array(z.object({ loc: z.array(z.union([z.string(), z.number()])), msg: z.string(), type: z.string() })),
+    code: z.string().optional(),
   })
   .openapi('HTTPValidationError');

@@ -203,7 +203,8 @@ export function airflowAttempt(instance: TaskInstance, dag: Dag | null): Airflow
     duration: secondsBetween(instance.startedAtMs, instance.endedAtMs),
     state: airflowTaskState(instance.state),
     try_number: instance.tryNumber,
-    max_tries: instance.maxTries,
+    // Airflow counts the tries after the first.
+    max_tries: Math.max(0, instance.maxTries - 1),
     hostname: null,
     unixname: null,
     pool: task?.pool ?? UNKNOWN_POOL,

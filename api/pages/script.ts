@@ -56,7 +56,7 @@ export const SCRIPT = `
     source = new EventSource(events);
     source.onopen = () => { say('on'); refresh(); };
     source.onerror = () => say('waiting');
-    for (const kind of ['run', 'task', 'resync']) source.addEventListener(kind, () => later(300));
+    for (const kind of ['run', 'task', 'resync']) source.addEventListener(kind, () => later(500));
     source.addEventListener('progress', () => later(1500));
   }
 

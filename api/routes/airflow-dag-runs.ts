@@ -206,7 +206,6 @@ export function registerDagRunRoutes(api: Api, deps: ApiDeps): void {
   api.openapi(clearRun, async (context) => {
     const { dag_id: dagId, dag_run_id: runId } = context.req.valid('param');
     const body = context.req.valid('json');
-    if (body.run_on_latest_version) throw keepsItsVersion();
     const run = await control.getRun(dagId, runId);
     const cleared = await control.clear({
       dagId,
@@ -216,6 +215,7 @@ export function registerDagRunRoutes(api: Api, deps: ApiDeps): void {
       upstream: false,
       downstream: body.only_failed,
       dryRun: body.dry_run,
+      onLatestVersion: body.run_on_latest_version,
     });
     if (!body.dry_run) return context.json(airflowRun(await control.getRun(dagId, runId)), 200);
     const { dag } = await control.getDag(dagId);
@@ -232,27 +232,25 @@ export function registerDagRunRoutes(api: Api, deps: ApiDeps): void {
         'Results of tasks are not handed out here. What a task did is on the page of the run.',
       );
     }
-    const states = followRun(control, dagId, runId, interval * 1000, context.req.raw.signal);
+    const { signal } = context.req.raw;
     if (context.req.header('accept')?.includes('application/x-ndjson')) {
       await control.getRun(dagId, runId);
+      if (context.req.method === 'HEAD') return context.body(null, 200, { 'Content-Type': 'application/x-ndjson' });
       context.header('Content-Type', 'application/x-ndjson');
       return stream(context, async (out) => {
+        const hasLeft = new AbortController();
+        out.onAbort(() => hasLeft.abort());
+        const states = followRun(control, dagId, runId, interval * 1000, AbortSignal.any([signal, hasLeft.signal]));
         for await (const run of states) await out.writeln(JSON.stringify({ state: run.state }));
       });
     }
+    const states = followRun(control, dagId, runId, interval * 1000, signal);
     let last: DagRun | null = null;
     for await (const run of states) last = run;
     if (!last || !isFinalRun(last.state))
       throw new PipelineError('state_conflict', `The run ${runId} has not ended yet.`);
     return context.json({ state: last.state }, 200);
   });
-}
-
-export function keepsItsVersion(): PipelineError {
-  return new PipelineError(
-    'not_implemented',
-    'A run keeps the version of the DAG that it started with. Trigger a new run to use the latest one.',
-  );
 }
 
 type TriggerBody = z.infer<typeof schemas.triggerBody>;

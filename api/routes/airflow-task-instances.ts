@@ -24,7 +24,7 @@ import {
 } from '../airflow/shapes.ts';
 import { matchesLike } from '../airflow/sql-like.ts';
 import type { ApiDeps } from '../ports.ts';
-import { ALL, isInRanges, keepsItsVersion } from './airflow-dag-runs.ts';
+import { ALL, isInRanges } from './airflow-dag-runs.ts';
 import { type Api, airflowErrors, json, jsonBody, oneOf } from './api.ts';
 
 const tags = ['TaskInstance'];
@@ -328,7 +328,6 @@ function ndjson(lines: readonly LogLine[]): string {
 type ClearBody = z.infer<typeof schemas.clearBody>;
 
 function refuseUnsupported(body: ClearBody): void {
-  if (body.run_on_latest_version) throw keepsItsVersion();
   const unsupported = [
     body.only_running ? 'only_running' : null,
     body.include_past ? 'include_past' : null,
@@ -363,6 +362,7 @@ function clearIn(
     taskIds: body.task_ids ? body.task_ids.map((task) => (typeof task === 'string' ? task : task[0])) : null,
     onlyFailed: body.only_failed,
     upstream: body.include_upstream,
+    onLatestVersion: body.run_on_latest_version,
     downstream: body.include_downstream,
     dryRun,
   });

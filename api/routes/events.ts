@@ -35,6 +35,8 @@ export function registerEventRoute(api: Api, deps: ApiDeps): void {
     const { dag_id: dagId, run_id: runId } = context.req.valid('query');
     const isResumed = context.req.header('last-event-id') !== undefined;
     context.header('X-Accel-Buffering', 'no');
+    // Nobody would read the stream of a HEAD, nor end it.
+    if (context.req.method === 'HEAD') return context.body(null, 200, { 'Content-Type': 'text/event-stream' });
     return streamSSE(context, async (stream) => {
       const isWanted = (event: SchedulerEvent): boolean => {
         const of = placeOf(event);

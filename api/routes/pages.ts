@@ -12,7 +12,6 @@ import { dagHref, runHref } from '../pages/words.ts';
 import type { ApiDeps, ReportSelector } from '../ports.ts';
 import { inOrder } from './airflow-task-instances.ts';
 import type { Api, ApiEnv } from './api.ts';
-import { PUBLISHED_LAYERS } from './publications.ts';
 
 const HISTORY = 14;
 const RECENT = 12;
@@ -22,11 +21,11 @@ export function registerPages(api: Api, deps: ApiDeps): void {
   const { control, reports, clock } = deps;
 
   api.get('/', async (context) => {
-    const [summaries, recent, allReports, layers, issues] = await Promise.all([
+    const [summaries, recent, allReports, current, issues] = await Promise.all([
       control.listDags(),
       control.listRuns({ orderBy: ['-run_after'], limit: RECENT }),
       reports.list(),
-      Promise.all(PUBLISHED_LAYERS.map((layer) => deps.publications.list(layer))),
+      deps.publications.current(),
       deps.specs.issues(),
     ]);
     const dags = await Promise.all(
@@ -40,7 +39,7 @@ export function registerPages(api: Api, deps: ApiDeps): void {
         dags,
         recentRuns: recent.runs,
         reports: allReports,
-        current: layers.flat().filter((publication) => publication.isCurrent),
+        current,
         issues,
         nowMs: clock.now(),
       }),

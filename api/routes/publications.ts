@@ -6,7 +6,7 @@ import type { ApiDeps, PublicationSummary } from '../ports.ts';
 import { type Api, assayErrors, json } from './api.ts';
 
 /** In the order in which a run publishes them. */
-export const PUBLISHED_LAYERS = ['silver', 'dims', 'enriched', 'gold'] as const satisfies readonly PublishedLayer[];
+const PUBLISHED_LAYERS = ['silver', 'dims', 'enriched', 'gold'] as const satisfies readonly PublishedLayer[];
 
 const publication = z
   .object({

@@ -5,7 +5,7 @@ import { PipelineError } from '../../core/errors.ts';
 import { copyBundled } from '../bundled-files.ts';
 
 const FILES: Readonly<Record<string, string>> = {
-  'landing/orders.csv': `order_id,customer,ordered_on,amount
+  'landing/shop/orders.csv': `order_id,customer,ordered_on,amount
 1001,ada,2025-01-01,40.00
 1002,grace,2025-01-01,12.50
 1003,ada,2025-01-02,7.25
@@ -66,7 +66,7 @@ export async function init(dir: string): Promise<void> {
   const where = relative(process.cwd(), root) || '.';
   process.stdout.write(
     [
-      `Made a project in ${where === '.' ? basename(root) : where}: one CSV in landing/, one table and one mart in specs/shop/.`,
+      `Made a project in ${where === '.' ? basename(root) : where}: one CSV in landing/shop/, one table and one mart in specs/shop/.`,
       '',
       ...(where === '.' ? [] : [`  cd ${where}`]),
       '  assay run shop --date 2025-01-02',

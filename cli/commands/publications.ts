@@ -186,9 +186,9 @@ export async function rollback(
       runId: `rollback__${layer}_${current?.sequence ?? 0}_to_${sequence}`,
     });
     printLines([`Readers of ${layer} now see version ${published.sequence}, which is version ${sequence} again.`]);
-    if (layer === 'gold' || layer === 'enriched') {
-      const { reconcileWarehouse } = await import('../reconcile-warehouse.ts');
-      for (const line of await reconcileWarehouse(project.settings, spec, layer)) printLines([line]);
+    if (current) {
+      const { followRollback } = await import('../follow-rollback.ts');
+      printLines(await followRollback(project, spec, { layer, before: current, after: published }));
     }
   } finally {
     lock.release();

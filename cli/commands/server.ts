@@ -7,7 +7,7 @@ import { createApp } from '../../api/app.ts';
 import type { PipelineIssue } from '../../api/ports.ts';
 import { PipelineError } from '../../core/errors.ts';
 import type { Logger } from '../../core/ports.ts';
-import { publicationsReader, reportReader, sourceText } from '../api-readers.ts';
+import { publicationsReader, reportReader, runHistory, sourceText } from '../api-readers.ts';
 import { createLogger, startScheduler, systemClock } from '../app.ts';
 import { packageVersion } from '../bundled-files.ts';
 import { type GlobalFlags, openProject, type Project } from '../project.ts';
@@ -36,7 +36,7 @@ export async function server(flags: GlobalFlags, options: ServerOptions): Promis
   const log = createLogger('info');
   tellFaults(project);
   const running = await startScheduler(project, { schedules: options.schedules, log });
-  const { scheduler, lock } = running;
+  const { scheduler, store, lock } = running;
   let issuesFoundAtMs = systemClock.now();
   const app = createApp({
     control: scheduler,
@@ -46,6 +46,7 @@ export async function server(flags: GlobalFlags, options: ServerOptions): Promis
       source: (file) => sourceText(project, file),
       issues: async () => issuesOf(project, issuesFoundAtMs),
     },
+    history: runHistory(store),
     version: packageVersion(),
     clock: systemClock,
     log,

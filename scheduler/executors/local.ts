@@ -106,6 +106,7 @@ export class LocalExecutor implements Executor {
       });
     }
     await Promise.all(this.#background);
+    await removeTempLeftovers(this.#options.stateDir);
   }
 
   #free(): readonly Worker[] {

@@ -6,15 +6,15 @@ import { mayMove, mayMoveRun } from '../task-state.ts';
 import { instanceColumns, instanceRow, type ParentLink, runRow } from './store-rows.ts';
 import type { StoreSchema } from './store-schema.ts';
 
-/** Absent means nothing of the kind. Written in the order of the fields: what is cleared may start again in the same step. */
+/** Absent means nothing of the kind. Written in the order of the fields: what is cleared may start again, and what starts may end, in the same step. */
 export interface StoreChanges {
   readonly createdRuns?: readonly CreatedRun[];
   readonly requeuedRuns?: readonly { readonly before: DagRun; readonly after: DagRun }[];
   readonly runMoves?: readonly RunMove[];
   readonly clearedTasks?: readonly ClearedTask[];
   readonly taskMoves?: readonly TaskMove[];
-  readonly closedAttempts?: readonly ClosedAttempt[];
   readonly openedAttempts?: readonly OpenedAttempt[];
+  readonly closedAttempts?: readonly ClosedAttempt[];
   readonly cursors?: readonly { readonly dagId: string; readonly cursorMs: number }[];
   readonly events?: readonly StoreEvent[];
 }
@@ -86,8 +86,8 @@ export async function applyChanges(tx: Kysely<StoreSchema>, changes: StoreChange
   for (const move of changes.runMoves ?? []) await moveRun(tx, move);
   for (const cleared of changes.clearedTasks ?? []) await clearTask(tx, cleared);
   for (const move of changes.taskMoves ?? []) await moveTask(tx, move);
-  for (const attempt of changes.closedAttempts ?? []) await closeAttempt(tx, attempt);
   for (const attempt of changes.openedAttempts ?? []) await openAttempt(tx, attempt);
+  for (const attempt of changes.closedAttempts ?? []) await closeAttempt(tx, attempt);
   for (const { dagId, cursorMs } of changes.cursors ?? []) {
     await tx.updateTable('dag').set({ schedule_cursor_ms: cursorMs }).where('dag_id', '=', dagId).execute();
   }
@@ -216,7 +216,7 @@ async function openAttempt(tx: Kysely<StoreSchema>, attempt: OpenedAttempt): Pro
 
 async function closeAttempt(tx: Kysely<StoreSchema>, attempt: ClosedAttempt): Promise<void> {
   const key = keyOf(attempt);
-  await tx
+  const { numUpdatedRows } = await tx
     .updateTable('attempt')
     .set({
       state: attempt.state,
@@ -229,7 +229,9 @@ async function closeAttempt(tx: Kysely<StoreSchema>, attempt: ClosedAttempt): Pr
     .where('task_id', '=', key.task_id)
     .where('map_index', '=', key.map_index)
     .where('try_number', '=', attempt.tryNumber)
-    .execute();
+    .where('state', '=', 'running')
+    .executeTakeFirst();
+  if (numUpdatedRows !== 1n) throw stale(`try ${attempt.tryNumber} of task ${nameOf(attempt)}`, 'running');
 }
 
 export async function logEvent(tx: Kysely<StoreSchema>, event: StoreEvent): Promise<void> {

@@ -17,5 +17,11 @@ export function holdExclusively(path: string): HeldFile | null {
     if ((thrown as { code?: string }).code === 'SQLITE_BUSY') return null;
     throw thrown;
   }
-  return { release: () => database.close() };
+  return {
+    release: () => {
+      // Closing alone leaves the lock until the collector has freed the connection's statements.
+      database.exec('ROLLBACK');
+      database.close();
+    },
+  };
 }

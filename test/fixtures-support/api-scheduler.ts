@@ -25,6 +25,9 @@ export type Ending =
   | { readonly state: 'failed' | 'up_for_retry'; readonly error: TaskError }
   | { readonly state: 'skipped' };
 
+/** Whoever wants more runs must ask again, as of any store. */
+const MOST_AT_ONCE = 100;
+
 export class MemoryScheduler implements SchedulerControl, RunHistory {
   readonly #clock: Clock;
   readonly #dags = new Map<string, { dag: Dag; isPaused: boolean; parsedAtMs: number }>();
@@ -133,7 +136,8 @@ export class MemoryScheduler implements SchedulerControl, RunHistory {
     };
     chosen.sort((a, b) => (isDescending ? placeOf(b) - placeOf(a) : placeOf(a) - placeOf(b)));
     const offset = filter.offset ?? 0;
-    return { runs: chosen.slice(offset, offset + (filter.limit ?? chosen.length)), total: chosen.length };
+    const limit = Math.min(filter.limit ?? 100, MOST_AT_ONCE);
+    return { runs: chosen.slice(offset, offset + limit), total: chosen.length };
   }
 
   async getRun(dagId: string, runId: string): Promise<DagRun> {

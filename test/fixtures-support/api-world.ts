@@ -181,7 +181,10 @@ export function createWorld(more: Partial<ApiDeps> = {}): World {
       markdown: async (selector) => (isKnown(selector) ? REPORT : null),
       results: async (selector) => (isKnown(selector) ? results : null),
     },
-    publications: { list: async (layer) => publications().filter((publication) => publication.layer === layer) },
+    publications: {
+      current: async () => publications().filter((publication) => publication.isCurrent),
+      list: async (layer) => publications().filter((publication) => publication.layer === layer),
+    },
     specs: {
       source: async (file) => (file === 'specs/ecommerce/pipeline.yml' ? 'version: 1\npipeline: ecommerce\n' : null),
       issues: async () => issues,

@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { intervalOfDays } from '../../core/partition.ts';
-import type { LakeFiles, TaskContext } from '../../core/ports.ts';
+import type { LakeFiles, ObjectStore, TaskContext } from '../../core/ports.ts';
 import { EMPTY_ACCOUNT } from '../../core/row-account.ts';
 import type { DimSpec, Spec, TableSpec, TransformSpec } from '../../core/spec.ts';
 import { stagePartitions } from '../../core/stage-partitions.ts';
@@ -33,8 +33,12 @@ export class EnrichedLake {
   readonly #folder: string;
   #step = 0;
 
-  constructor(session: DuckDbSession, folder: string) {
-    const store = openLocalStore({ root: join(folder, 'lake') });
+  /** @param store a local folder unless the test needs a faster one */
+  constructor(
+    session: DuckDbSession,
+    folder: string,
+    store: ObjectStore = openLocalStore({ root: join(folder, 'lake') }),
+  ) {
     this.publications = openPublications({ store, pipeline: 'test', clock: { now: () => 0 } });
     this.files = createLakeFiles(store);
     this.#session = session;

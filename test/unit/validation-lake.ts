@@ -172,8 +172,6 @@ interface Document {
   checksum_kind?: string;
 }
 
-// ------------------------------------------------------------------ specs
-
 export function columnSpec(name: string, type: ColumnSpec['type'], rest: Partial<ColumnSpec> = {}): ColumnSpec {
   return {
     name,
@@ -333,8 +331,6 @@ export function pipelineSpec(rest: Partial<Spec> = {}): Spec {
     ...rest,
   };
 }
-
-// ------------------------------------------------------------------ runs
 
 export interface ValidateRequest {
   readonly spec: Spec;

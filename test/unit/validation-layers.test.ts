@@ -134,7 +134,6 @@ describe('enriched', () => {
       columns: COLUMNS,
       primaryKey: ['order_id'],
       partitionKey: 'order_dt',
-      account: { input: 1, output: 1, quarantined: 0, duplicates: 0, filtered: 0, replaced: 0, byReason: {} },
       ...rest,
     });
   const judge = (
@@ -198,9 +197,30 @@ describe('enriched', () => {
     });
     assert.equal(resultOf(other.report, 'int_shipping', 'min_rows').state, 'FAIL');
     assert.equal(resultOf(other.report, 'int_shipping', 'run_date_partition').state, 'WARN');
-    const account = { input: 0, output: 0, quarantined: 0, duplicates: 0, filtered: 0, replaced: 0, byReason: {} };
-    const none = await judge(lake, await stage(lake, {}, { account }));
+    const none = await judge(lake, await stage(lake, {}));
     assert.equal(resultOf(none.report, 'int_shipping', 'min_rows').state, 'NOT EVALUATED');
+    assert.equal(none.report.decision.verdict, 'WARN');
+  });
+
+  test('no row where an input has some is too few', async () => {
+    await using lake = await Lake.open();
+    const orders = await lake.stage(
+      'silver',
+      'orders',
+      { '': "SELECT 'O1' AS order_id" },
+      {
+        columns: columns('order_id string'),
+        primaryKey: ['order_id'],
+      },
+    );
+    const { report } = await validate(lake, {
+      spec: pipelineSpec({ transforms: [{ ...shipping, dependsOn: ['orders'] }] }),
+      layer: 'enriched',
+      tables: ['int_shipping'],
+      outputs: [staged(await stage(lake, {}))],
+      publications: [publication('silver', 1, [orders])],
+    });
+    assert.equal(resultOf(report, 'int_shipping', 'min_rows').state, 'FAIL');
   });
 
   test('columns that are new, gone or of another type are told', async () => {

@@ -99,30 +99,36 @@ export async function orNameTheFile<T>(
   }
 }
 
+/** Files looked up at the same time. */
+const LOOK_AHEAD = 16;
+
 async function locate(bronze: BronzeFiles, partitions: readonly BronzePartition[]): Promise<readonly LocalFile[]> {
   const files = partitions.flatMap(({ partition, files }) => files.map((file) => ({ ...file, partition })));
   const located: LocalFile[] = [];
-  for (const file of files) {
-    const localPath = await bronze.localPath(file.key).catch((thrown: unknown) => {
-      throw thrown instanceof PipelineError && thrown.retryable ? thrown : gone(file.key, bronze, thrown);
-    });
-    const size = await stat(localPath).then(
-      (found) => found.size,
-      (thrown: unknown) => {
-        throw gone(file.key, bronze, thrown);
-      },
+  for (let at = 0; at < files.length; at += LOOK_AHEAD) {
+    const batch = files.slice(at, at + LOOK_AHEAD);
+    located.push(
+      ...(await Promise.all(batch.map(async (file) => ({ ...file, localPath: await locateOne(bronze, file) })))),
     );
-    if (size !== file.sizeBytes) {
-      throw new PipelineError(
-        'bronze_missing',
-        `bronze ${file.key} has ${size} bytes, but had ${file.sizeBytes} when this run pinned it: it was replaced meanwhile. ` +
-          'Clear the run from its first task to read the new file.',
-        { context: { file: file.key } },
-      );
-    }
-    located.push({ ...file, localPath });
   }
   return located;
+}
+
+/** The path of a file that is still the one that was pinned. */
+async function locateOne(bronze: BronzeFiles, file: BronzeFile): Promise<string> {
+  const localPath = await bronze.localPath(file.key).catch((thrown: unknown) => {
+    throw thrown instanceof PipelineError && thrown.retryable ? thrown : gone(file.key, bronze, thrown);
+  });
+  const found = await stat(localPath).catch((thrown: unknown) => {
+    throw gone(file.key, bronze, thrown);
+  });
+  if (found.size === file.sizeBytes) return localPath;
+  throw new PipelineError(
+    'bronze_missing',
+    `bronze ${file.key} has ${found.size} bytes, but had ${file.sizeBytes} when this run pinned it: it was replaced meanwhile. ` +
+      'Clear the run from its first task to read the new file.',
+    { context: { file: file.key } },
+  );
 }
 
 function gone(key: string, bronze: BronzeFiles, cause: unknown): PipelineError {

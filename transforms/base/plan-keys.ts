@@ -2,41 +2,12 @@
 import { PipelineError } from '../../core/errors.ts';
 import type { ForeignKeySpec, TableSpec } from '../../core/spec.ts';
 import type { ColumnSchema } from '../../core/types.ts';
-import { fileList } from '../../engine/duckdb-session.ts';
 import { duckDbType } from '../../engine/duckdb-types.ts';
 import { identifier, identifiers, literal } from '../../engine/sql-text.ts';
+import { type HeldSilver, heldRows } from './held-silver.ts';
 import { REASON_SEPARATOR } from './plan-base.ts';
 
 export const KEY_COLLISION = 'key_collision';
-
-/** Published silver files of the table, and which columns they have; files written by older specs may lack some. */
-export interface HeldFiles {
-  /** Local paths; a file is known by its place in this list. */
-  readonly paths: readonly string[];
-  readonly columns: readonly string[];
-  /** Bronze partitions that are read again: what silver has of them counts for nothing. */
-  readonly reread: readonly string[];
-}
-
-/** SELECT text of published rows with the wanted columns, `__held_file` and `__held_row`, without those of partitions read again. */
-export function heldRows(held: HeldFiles, columns: readonly ColumnSchema[], fileIndexes?: readonly number[]): string {
-  const wanted = fileIndexes ?? held.paths.map((_path, index) => index);
-  const select = columns.map(({ name, type }) => {
-    const value = held.columns.includes(name)
-      ? `CAST(${identifier(name)} AS ${duckDbType(type)})`
-      : `NULL::${duckDbType(type)}`;
-    return `${value} AS ${identifier(name)}`;
-  });
-  if (wanted.length === 0) {
-    const nothing = columns.map(({ name, type }) => `NULL::${duckDbType(type)} AS ${identifier(name)}`);
-    return `SELECT ${nothing.join(', ')}, 0 AS __held_file, 0::BIGINT AS __held_row WHERE false`;
-  }
-  const paths = fileList(wanted.map((index) => held.paths[index] ?? ''));
-  const reread = held.reread.map(literal).join(', ');
-  return `SELECT ${select.join(', ')}, [${wanted.join(', ')}][CAST(file_index AS BIGINT) + 1] AS __held_file, file_row_number AS __held_row
-    FROM read_parquet(${paths}, union_by_name = true, hive_partitioning = false)
-    ${held.reread.length > 0 ? `WHERE bronze_partition NOT IN (${reread})` : ''}`;
-}
 
 /**
  * Puts the reason on every row whose foreign key names no parent. A null is no orphan, an exempt value neither.
@@ -61,7 +32,7 @@ export function markOrphans(key: ForeignKeySpec, column: ColumnSchema, parents: 
  * are compared. The key's first known identity stands: valid rows with another one become `key_collision`. Of the rest the first in
  * the table's order wins; a losing row of the batch is a duplicate, a losing row of silver is in `beaten`.
  */
-export function rankKeys(table: TableSpec, output: readonly ColumnSchema[], held: HeldFiles): readonly string[] {
+export function rankKeys(table: TableSpec, output: readonly ColumnSchema[], held: HeldSilver): readonly string[] {
   const order = orderOf(table, output);
   const names = [
     ...new Set([...table.primaryKey, ...table.identity, ...order.map(({ name }) => name), 'bronze_partition']),

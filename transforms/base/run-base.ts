@@ -13,16 +13,17 @@ import {
 import { addAccounts } from '../../core/row-account.ts';
 import type { TableSpec } from '../../core/spec.ts';
 import { stagePartitions } from '../../core/stage-partitions.ts';
-import type { ColumnSchema, DataFile, Publication, PublishedTable, StagedTable } from '../../core/types.ts';
-import { DuckDbSession, fileList } from '../../engine/duckdb-session.ts';
-import { identifier, identifiers } from '../../engine/sql-text.ts';
+import type { DataFile, Publication, PublishedTable, StagedTable } from '../../core/types.ts';
+import { DuckDbSession } from '../../engine/duckdb-session.ts';
+import { identifiers } from '../../engine/sql-text.ts';
 import { type WrittenFile, writePartitions } from '../../engine/write-partitions.ts';
 import { accountBatch, IS_GOOD } from './account-batch.ts';
 import { type FileGroup, orNameTheFile, readBronzeFooters } from './bronze-files.ts';
 import { type BuildMemory, parseMemory, recall, renderMemory } from './build-memory.ts';
+import { type HeldSilver, heldRows, openHeld } from './held-silver.ts';
+import { judgeKeys } from './judge-keys.ts';
 import { baseSettings, inputFingerprint, logicFingerprint } from './logic-fingerprint.ts';
 import { bronzePlace, planBase } from './plan-base.ts';
-import { type HeldFiles, heldRows, markOrphans, rankKeys } from './plan-keys.ts';
 import { selectWork, type Work } from './select-work.ts';
 import { type SilverColumns, silverColumns, undeclaredColumns } from './silver-columns.ts';
 import { writeQuarantine } from './write-quarantine.ts';
@@ -129,8 +130,19 @@ async function rebuild(build: Build): Promise<StagedTable> {
   const places = work.todo.map(({ partition }) => bronzePlace(table, partition));
   const plan = planBase(table, columns, groups, places, baseSettings(context.spec, deps.strictForeignKeys));
   await readRows(session, table, groups, plan.statements);
-  const held = await openHeld(session, build);
-  await judgeKeys(session, build, columns, held);
+  const held = await openHeld(
+    session,
+    deps.lake,
+    build.published,
+    work.todo.map(({ partition }) => partition),
+  );
+  await judgeKeys(session, {
+    table,
+    output: columns.output,
+    held,
+    strictForeignKeys: deps.strictForeignKeys,
+    parentPaths: (parent) => parentPaths(build, parent),
+  });
 
   const undeclared = undeclaredColumns(table, columns.columns, groups);
   if (undeclared.length > 0) {
@@ -171,97 +183,25 @@ async function readRows(
     if (thrown instanceof PipelineError || fault === undefined) throw thrown;
     throw new PipelineError(
       'sql_invalid',
-      `silver.${table.name}: an expression of the spec cannot be computed over the table's columns. ${fault} ` +
+      `silver.${table.name}: an expression of the spec cannot be computed over the table's columns: ${fault.replace(/\.$/, '')}. ` +
         `Check \`when\` and \`expr\` in ${table.location.file}.`,
       { context: { table: table.name }, cause: thrown },
     );
   }
 }
 
-/** The published silver files of the table, as the key checks and the copy on write read them. */
-interface OpenHeld extends HeldFiles {
-  /** Partition value of each path. */
-  readonly values: readonly string[];
-}
-
-async function openHeld(session: DuckDbSession, build: Build): Promise<OpenHeld> {
-  const partitions = Object.values(build.published?.partitions ?? {}).sort((a, b) => (a.value < b.value ? -1 : 1));
-  const files = partitions.flatMap(({ value, files }) => files.map((file) => ({ value, file })));
-  const paths = await build.deps.lake.localPaths(files.map(({ file }) => file));
-  const described =
-    paths.length === 0
-      ? []
-      : await session.describe(
-          `SELECT * FROM read_parquet(${fileList(paths)}, union_by_name = true, hive_partitioning = false)`,
-        );
-  return {
-    paths,
-    values: files.map(({ value }) => value),
-    columns: described.map(({ name }) => name),
-    reread: build.work.todo.map(({ partition }) => partition),
-  };
-}
-
-/** Foreign keys first, so that an orphan never wins over a sound row of the same key. */
-async function judgeKeys(session: DuckDbSession, build: Build, columns: SilverColumns, held: HeldFiles): Promise<void> {
-  const { table, deps } = build;
-  for (const key of deps.strictForeignKeys ? table.foreignKeys : []) {
-    const column = columns.output.find(({ name }) => name === key.column);
-    const parentColumn = columns.output.find(({ name }) => name === key.references.column);
-    if (!column) throw new Error(`foreign key ${key.id} of ${table.name} is no column`);
-    if (key.references.table !== table.name) {
-      await runAll(session, markOrphans(key, column, await parentKeys(build, key.references)));
-    } else if (parentColumn) {
-      await judgeSelfReference(session, markOrphans(key, column, ownKeys(held, parentColumn)));
-    }
-  }
-  await runAll(
-    session,
-    table.primaryKey.length > 0
-      ? rankKeys(table, columns.output, held)
-      : ['CREATE TEMP TABLE beaten (__held_file INTEGER, __held_row BIGINT, __winner_file INTEGER)'],
-  );
-}
-
-async function runAll(session: DuckDbSession, statements: readonly string[]): Promise<void> {
-  for (const statement of statements) await session.run(statement);
-}
-
 /** What readers would see of the parent after this run. */
-async function parentKeys(build: Build, parent: { readonly table: string; readonly column: string }): Promise<string> {
-  const partitions = overlay(
-    build.publication?.tables[parent.table],
-    stagedTable(build.context.outputs, 'silver', parent.table),
-  );
-  const paths = await build.deps.lake.localPaths(partitions.flatMap(({ files }) => files));
-  if (paths.length === 0) return 'SELECT NULL::VARCHAR AS value WHERE false';
-  const column = identifier(parent.column);
-  return `SELECT ${column} AS value FROM read_parquet(${fileList(paths)}, union_by_name = true, hive_partitioning = false)`;
-}
-
-function ownKeys(held: HeldFiles, column: ColumnSchema): string {
-  const name = identifier(column.name);
-  return `SELECT ${name} AS value FROM scored WHERE __reasons IS NULL UNION ALL SELECT ${name} FROM (${heldRows(held, [column])})`;
-}
-
-/** A row whose parent turns out to be an orphan is one too: repeats until none is added. */
-async function judgeSelfReference(session: DuckDbSession, statements: readonly string[]): Promise<void> {
-  const countValid = async () =>
-    (await session.one('SELECT count(*) AS rows FROM scored WHERE __reasons IS NULL')).rows;
-  let before: unknown;
-  let after: unknown = await countValid();
-  while (after !== before) {
-    before = after;
-    await runAll(session, statements);
-    after = await countValid();
-  }
+async function parentPaths(build: Build, parent: string): Promise<readonly string[]> {
+  const staged = stagedTable(build.context.outputs, 'silver', parent);
+  const partitions = overlay(build.publication?.tables[parent], staged);
+  return build.deps.lake.localPaths(partitions.flatMap(({ files }) => files));
 }
 
 /** Silver partitions to be written anew: where rows go now, where rows of the same bronze partitions went before, and where one is beaten. */
 async function touchedValues(
   session: DuckDbSession,
   build: Build,
-  held: OpenHeld,
+  held: HeldSilver,
   wrote: readonly string[],
 ): Promise<ReadonlySet<string>> {
   const beaten = await session.rows('SELECT DISTINCT __held_file FROM beaten');
@@ -276,7 +216,7 @@ async function writeSilver(
   session: DuckDbSession,
   table: TableSpec,
   columns: SilverColumns,
-  held: OpenHeld,
+  held: HeldSilver,
   touched: ReadonlySet<string>,
   folder: string,
 ): Promise<readonly WrittenFile[]> {

@@ -5,7 +5,7 @@ import type { DuckDbSession } from '../../engine/duckdb-session.ts';
 import { identifier, literal } from '../../engine/sql-text.ts';
 import { type WrittenFile, writePartitions } from '../../engine/write-partitions.ts';
 import type { FileGroup } from './bronze-files.ts';
-import { placedRows } from './plan-base.ts';
+import { placedRows } from './plan-rows.ts';
 import { bronzeNames, sameName } from './silver-columns.ts';
 
 /** What the build says about a quarantined row. */

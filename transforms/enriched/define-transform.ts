@@ -65,8 +65,8 @@ export interface TransformDefinition<Inputs = { readonly [name: string]: InputDe
   readonly version?: number;
   /**
    * Pure: frames in, one frame out, nothing read or written, no clock.
-   * Output: one row per primary key with exactly the declared columns, in any order of rows and columns; decimals may come with
-   * more digits and are rounded half away from zero. It may hold rows of other days than those asked for: these are dropped.
+   * Output: one row per primary key, the declared columns among its columns, in any order of rows and columns; decimals may come
+   * with more digits and are rounded half away from zero. Further columns, and rows of other days than those asked for, are left out.
    */
   run(inputs: { readonly [name in keyof Inputs]: LazyDataFrame }, context: TransformContext<P>): LazyDataFrame;
 }

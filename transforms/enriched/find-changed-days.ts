@@ -59,7 +59,7 @@ export async function findChangedDays(
     if (queries.length === 0) continue;
     const rows = await explainInput(transform, name, () =>
       session.rows(
-        `SELECT CAST(${DAY} AS VARCHAR) AS day FROM (${queries.join(' UNION ')}) ` +
+        `SELECT CAST(${DAY} AS VARCHAR) AS day FROM (SELECT DISTINCT ${DAY} FROM (${queries.join(' UNION ALL ')})) ` +
           `WHERE ${withinDays(DAY, [{ from: FIRST_DAY, to: LAST_DAY }])} ORDER BY 1`,
       ),
     );

@@ -21,7 +21,10 @@ export interface LocalInputs {
 /** Alias of the day beside the declared columns; no table of ours has a column of that name. */
 export const DAY = '__day';
 
-/** Every declared column of the table in its declared type; no rows where there are no files. */
+/**
+ * Every declared column of the table in its declared type; no rows where there are no files.
+ * Files from before the table got a column lack it, maybe all of those asked for: an empty branch of the table's columns makes it null there.
+ */
 export function relation(input: InputDefinition, table: LocalTable | null): string {
   const columns = Object.entries(declaredColumns(input));
   if (!table || table.paths.length === 0) {
@@ -32,7 +35,13 @@ export function relation(input: InputDefinition, table: LocalTable | null): stri
     const actual = found.get(name);
     return actual === undefined ? typedNull(name, type) : `${castColumn(name, actual, type)} AS ${identifier(name)}`;
   });
-  return `(SELECT ${select.join(', ')} FROM read_parquet(${fileList(table.paths)}, union_by_name = true, hive_partitioning = false))`;
+  const published = columns.flatMap(([name]) => {
+    const actual = found.get(name);
+    return actual === undefined ? [] : [typedNull(name, actual)];
+  });
+  const files = `SELECT * FROM read_parquet(${fileList(table.paths)}, union_by_name = true, hive_partitioning = false)`;
+  const empty = published.length > 0 ? ` UNION ALL BY NAME SELECT ${published.join(', ')} WHERE false` : '';
+  return `(SELECT ${select.join(', ')} FROM (${files}${empty}))`;
 }
 
 /** Rows of an input with their day. A key that a parent has twice takes the earliest day, so no row is ever multiplied. */

@@ -1,8 +1,7 @@
 /** A spec's implementation -> the definition and, for a user's module, the hash of its text. */
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import { createJiti } from 'jiti';
+import pl from 'nodejs-polars';
 import { asPipelineError, PipelineError } from '../../core/errors.ts';
 import { sha256 } from '../../core/fingerprint.ts';
 import type { TransformSpec } from '../../core/spec.ts';
@@ -45,16 +44,15 @@ async function loadModule(name: string, path: string): Promise<LoadedTransform> 
   return { definition: defineTransform(loaded), codeHash: sha256(text) };
 }
 
-/** Anew each time, because a worker outlives edits; without a cache on disk, because the module's folder is the user's. */
+/**
+ * Anew each time, because a worker outlives edits; without a cache on disk, because the module's folder is the user's.
+ * `assay` and `nodejs-polars` are ours as they are loaded already: a second copy of Polars could not read our frames.
+ */
 async function importFresh(path: string): Promise<unknown> {
-  const require = createRequire(import.meta.url);
   const jiti = createJiti(import.meta.url, {
     moduleCache: false,
     fsCache: false,
-    alias: {
-      assay: fileURLToPath(new URL('../../index.js', import.meta.url)),
-      'nodejs-polars': require.resolve('nodejs-polars'),
-    },
+    virtualModules: { assay: { defineTransform, PipelineError }, 'nodejs-polars': pl },
   });
   return jiti.import(path, { default: true });
 }

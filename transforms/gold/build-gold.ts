@@ -48,7 +48,10 @@ export function createBuildGoldHandler(deps: BuildGoldDeps): TaskHandler {
     const warehouse = await deps.openWarehouse(context.signal);
     try {
       const { inputs, versions } = await prepareInputs(deps, context, warehouse, mart);
-      const plan = await planBuild(warehouse, mart, inputs, published);
+      const loaded = await warehouse.loaded('gold', mart.name);
+      // A change of columns that the visible table cannot take is told here, before anything is published.
+      if (loaded !== 'absent') await warehouse.ensureTable(martDefinition(mart));
+      const plan = planBuild(mart, inputs, loaded, published);
       if (plan === null) return { kind: 'staged', staged: unchanged(context, mart, published) };
       return {
         kind: 'staged',
@@ -88,13 +91,12 @@ async function prepareInputs(
 }
 
 /** Null where warehouse and publication both have what they should. */
-async function planBuild(
-  warehouse: Warehouse,
+function planBuild(
   mart: MartSpec,
   inputs: readonly MartInput[],
+  loaded: ReadonlyMap<string, string> | 'absent',
   published: PublishedTable | undefined,
-): Promise<Plan | null> {
-  const loaded = await warehouse.loaded('gold', mart.name);
+): Plan | null {
   const inWarehouse: Contents = loaded === 'absent' ? {} : Object.fromEntries(loaded);
   const inLake = readMartState(published).contents;
   const isNew = loaded === 'absent' || published === undefined;

@@ -68,7 +68,7 @@ export async function mirrorTable(
   );
   const gone = [...known.keys()].filter((value) => !(value in published.partitions));
   if (stale.length === 0 && gone.length === 0) {
-    await warehouse.ensureTable(def);
+    if (loaded === 'absent') await warehouse.ensureTable(def);
     return [];
   }
   const withPaths: { partition: DataPartition; localPaths: readonly string[] }[] = [];

@@ -6,6 +6,7 @@ import { count, limitPercent, percent } from '../figures.ts';
 import { NONE_FAILS } from '../limits.ts';
 import type { Measurement } from '../measured-result.ts';
 import type { ScanCheck } from '../run-checks.ts';
+import { placesOf } from './reason-places.ts';
 import { rowCheck, type Subject } from './row-check.ts';
 
 export interface ForeignKeyParent {
@@ -41,9 +42,9 @@ export function foreignKeyCheck(
   const join = `LEFT JOIN (SELECT DISTINCT ${parentValue} AS ${match} FROM ${parent.relation}) AS ${found} ON ${asText ? `CAST(${value} AS VARCHAR)` : value} = ${match}`;
   return rowCheck(subject, {
     id: foreignKeyId(key),
-    description:
-      `Every \`${key.column}\` of ${subject.table} is a \`${column}\` of ${table}` +
-      `${key.exempt === null ? '' : ` (but for \`${key.exempt}\`)`}.`,
+    description: `Every \`${subject.table}.${key.column}\` is found as \`${table}.${column}\`${
+      key.exempt === null ? '' : `; \`${key.exempt}\` needs no parent`
+    }.`,
     offends: `(${needsParent} AND ${match} IS NULL)`,
     concerns: `(${needsParent})`,
     joins: [join],
@@ -72,8 +73,8 @@ function judge(
   if (total === 0) return { state: 'NOT EVALUATED', observed: '', note: 'There is no row that needs a parent.' };
   const integrity = (total - orphans) / total;
   const notes = [
-    ...(parentHasRows ? [] : [`silver.${key.references.table} holds no row yet.`]),
-    ...(removed > 0 ? [`${count(removed)} quarantined as ${key.reason}${removedPlaces(key.reason, staged)}.`] : []),
+    ...(parentHasRows ? [] : [`silver.${key.references.table} holds no row.`]),
+    ...(removed > 0 ? [`${count(removed)} quarantined as ${key.reason}${placesOf(key.reason, staged)}.`] : []),
   ];
   return {
     state: integrity < key.minIntegrity ? 'FAIL' : 'PASS',
@@ -82,15 +83,4 @@ function judge(
     totalRows: total,
     note: notes.join(' '),
   };
-}
-
-/** From which bronze partitions the quarantined orphans came, most first. */
-function removedPlaces(reason: string, staged: StagedTable): string {
-  const places = Object.entries(staged.inputs)
-    .map(([input, record]) => ({ input, rows: record.account.byReason[reason] ?? 0 }))
-    .filter((place) => place.rows > 0)
-    .sort((a, b) => b.rows - a.rows || (a.input < b.input ? -1 : 1));
-  if (places.length === 0) return '';
-  const shown = places.slice(0, 5).map((place) => `${place.input} ${count(place.rows)}`);
-  return `: ${shown.join(', ')}${places.length > 5 ? ` and ${count(places.length - 5)} partitions more` : ''}`;
 }

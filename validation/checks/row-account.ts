@@ -1,14 +1,16 @@
 /** A silver table's row account and limits -> pass rate, quarantine, row loss and least rows. Pure. */
 import type { QualitySpec } from '../../core/spec.ts';
-import type { CheckState, RowAccount, StagedTable } from '../../core/types.ts';
+import type { CheckState, RowAccount } from '../../core/types.ts';
 import { count, counted, limitPercent, percent } from '../figures.ts';
-import { type CheckHead, type MeasuredResult, measured } from '../measured-result.ts';
+import { type CheckHead, type MeasuredResult, type Measurement, measured } from '../measured-result.ts';
 
 export interface AccountSubject {
   readonly table: string;
   readonly owner: string;
   readonly quality: QualitySpec;
-  readonly staged: Pick<StagedTable, 'account' | 'unchanged'>;
+  readonly account: RowAccount;
+  /** Only what changed is read, so that nothing new is no news. */
+  readonly readsChanges: boolean;
   /** Limit of the whole pipeline; a table's own limit is a gate only where it differs. */
   readonly pipelineMaxQuarantinePct: number;
   /** Rows that the pinned bronze manifests promise, and rows that were read of these partitions; null where a manifest is missing. */
@@ -27,12 +29,16 @@ const WARN_BAND = 0.9;
 const ROUNDING = 1e-12;
 
 export function rowAccountChecks(subject: AccountSubject): readonly MeasuredResult[] {
-  return [passRateResult(subject), minRowsResult(subject), quarantineResult(subject), rowLossResult(subject)];
+  return [
+    passRateResult(subject),
+    minRowsResult(subject),
+    ...(passRate(subject.account) === null ? [] : [quarantineResult(subject)]),
+    ...(subject.bronze?.promised === 0 && subject.account.input === 0 ? [] : [rowLossResult(subject)]),
+  ];
 }
 
 function passRateResult(subject: AccountSubject): MeasuredResult {
-  const { quality, staged } = subject;
-  const { account } = staged;
+  const { account, quality } = subject;
   const check = head(subject, 'pass_rate', {
     severity: 'fail',
     description: 'Enough of the rows that came in pass every rule of the table.',
@@ -50,39 +56,35 @@ function passRateResult(subject: AccountSubject): MeasuredResult {
   });
 }
 
-function nothingJudged({ quality, staged: { account, unchanged } }: AccountSubject) {
+function nothingJudged({ account, quality, readsChanges }: AccountSubject): Measurement {
   if (account.input > 0) {
     return {
       state: 'WARN',
       observed: 'no row judged',
       note: 'All that came in were duplicates or filtered rows.',
-    } as const;
+    };
   }
-  if (unchanged) return { state: 'NOT EVALUATED', observed: '', note: 'Nothing new came in.' } as const;
   if (quality.allowEmpty) {
     return {
       state: 'NOT EVALUATED',
       observed: '',
       note: 'No row came in, and the table may be empty (`allow_empty: true`).',
-    } as const;
+    };
   }
-  return {
-    state: 'FAIL',
-    observed: 'no row came in',
-    note: 'A table that may be empty says so: `allow_empty: true`.',
-  } as const;
+  if (readsChanges)
+    return { state: 'NOT EVALUATED', observed: '', note: 'No partition changed since the last publication.' };
+  return { state: 'FAIL', observed: 'no row came in', note: 'A table that may be empty says so: `allow_empty: true`.' };
 }
 
 function minRowsResult(subject: AccountSubject): MeasuredResult {
-  const { quality, staged } = subject;
-  const rows = staged.account.output + staged.account.quarantined;
+  const { account, quality } = subject;
+  const rows = account.output + account.quarantined;
   const check = head(subject, 'min_rows', {
     severity: 'fail',
     description: 'Enough rows came in, good and quarantined ones together.',
     expected: `≥ ${counted(quality.minRows, 'row')}`,
   });
-  const mayLack = rows === 0 && (quality.allowEmpty || staged.unchanged || staged.account.input > 0);
-  if (mayLack && rows < quality.minRows) return measured(check, { ...nothingJudged(subject), totalRows: 0 });
+  if (rows === 0 && quality.minRows > 0) return measured(check, { ...nothingJudged(subject), totalRows: 0 });
   return measured(check, {
     state: rows >= quality.minRows ? 'PASS' : 'FAIL',
     observed: counted(rows, 'row'),
@@ -92,7 +94,7 @@ function minRowsResult(subject: AccountSubject): MeasuredResult {
 
 /** The pass rate already gates a table; its quarantine share gates too only where the table sets a limit of its own. */
 function quarantineResult(subject: AccountSubject): MeasuredResult {
-  const { quality, staged, pipelineMaxQuarantinePct } = subject;
+  const { account, pipelineMaxQuarantinePct, quality } = subject;
   const ownLimit = quality.maxQuarantinePct !== pipelineMaxQuarantinePct;
   return quarantineShare(
     head(subject, 'max_quarantine', {
@@ -100,7 +102,7 @@ function quarantineResult(subject: AccountSubject): MeasuredResult {
       description: 'Not too many rows are quarantined; duplicates do not count.',
       expected: `≤ ${limitPercent(quality.maxQuarantinePct / 100)}`,
     }),
-    staged.account,
+    account,
     quality.maxQuarantinePct,
   );
 }

@@ -15,11 +15,11 @@ export interface VolumeSubject {
   readonly runDate: Day;
 }
 
-/** Too few rows fail, but for a build that had no input and wrote nothing. */
-export function minRowsCheck(subject: VolumeSubject, minRows: number, hadInput: boolean): MeasuredResult {
+/** Too few rows fail, but for a build that had nothing to do: no input, or none that changed. */
+export function minRowsCheck(subject: VolumeSubject, minRows: number, hasWork: boolean): MeasuredResult {
   const rows = subject.touched.reduce((sum, partition) => sum + partition.rows, 0);
   const head = headOf(subject, 'min_rows', 'fail', 'Enough rows were built.', `≥ ${counted(minRows, 'row')}`);
-  if (rows === 0 && !hadInput) return notEvaluated(head, 'There was no input to build from.');
+  if (rows === 0 && !hasWork) return notEvaluated(head, 'There was nothing to build from.');
   return measured(head, { state: rows >= minRows ? 'PASS' : 'FAIL', observed: counted(rows, 'row'), totalRows: rows });
 }
 

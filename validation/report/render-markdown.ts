@@ -96,23 +96,40 @@ function accounting(report: Report): string[] {
   ];
 }
 
-// ------------------------------------------------------------------ what broke
-
-/** One section a check id, because the same promise broken in several tables mostly has one cause. */
+/**
+ * One section a cause: the same promise broken in several tables mostly has one, and a pass rate that breaks because a key
+ * points nowhere is no second one.
+ */
 function failures(report: Report, results: readonly CheckResult[]): Section[] {
   const failed = results.filter((result) => result.state === 'FAIL');
-  const ids = [...new Set(failed.map((result) => result.checkId))];
-  return ids.map((id) =>
+  const causeOf = (result: CheckResult): string =>
+    (isConsequence(result) ? failed.find((other) => other.table === result.table && isForeignKey(other)) : undefined)
+      ?.checkId ?? result.checkId;
+  const causes = [...new Set(failed.map(causeOf))];
+  return causes.map((cause) =>
     failureSection(
       report,
-      failed.filter((result) => result.checkId === id),
+      failed
+        .filter((result) => causeOf(result) === cause)
+        .sort((a, b) => Number(a.checkId !== cause) - Number(b.checkId !== cause)),
     ),
   );
+}
+
+/** Results that only sum up what other checks of the table name. */
+function isConsequence(result: CheckResult): boolean {
+  return result.checkId === 'pass_rate' || result.checkId === 'max_quarantine';
+}
+
+function isForeignKey(result: CheckResult): boolean {
+  return result.checkId.startsWith('fk_');
 }
 
 function failureSection(report: Report, group: readonly CheckResult[]): Section {
   const owners = [...new Set(group.map((result) => result.owner).filter((owner) => owner !== ''))].sort(compareText);
   const names = group.map((result) => `FAIL ${codeSpan(`${report.layer}.${checkName(result)}`)}`);
+  // The rows behind a pass rate are those of the check that it follows from.
+  const shown = group.filter((result) => result.checkId === group[0]?.checkId);
   const heading = [...names, ...(owners.length > 0 ? [`owner ${markdownText(owners.join(', '))}`] : [])].join(' · ');
   return {
     heading,
@@ -129,7 +146,7 @@ function failureSection(report: Report, group: readonly CheckResult[]): Section 
           failingRows(result),
         ]),
       ),
-      ...group.flatMap((result) => evidence(result, group.length > 1)),
+      ...shown.flatMap((result) => evidence(result, shown.length > 1)),
     ],
   };
 }
@@ -167,31 +184,48 @@ function tableRow(cells: readonly string[]): string {
   return `| ${cells.join(' | ')} |`;
 }
 
-// ------------------------------------------------------------------ what did not break
-
 function worthALook(results: readonly CheckResult[]): Section[] {
-  const lines = results
-    .filter((result) => result.state === 'WARN' || (result.state === 'PASS' && (result.failedRows ?? 0) > 0))
-    .map((result) => {
-      const note = result.note === '' ? '' : ` ${markdownSentence(result.note)}`;
-      return `- ${result.state} ${codeSpan(checkName(result))}: ${markdownSentence(result.observed)} (expected ${markdownSentence(result.expected)}).${note}`;
-    });
+  const failed = new Set(results.filter((r) => r.state === 'FAIL').map((r) => r.table));
+  const isWorthIt = (result: CheckResult): boolean => {
+    // Pass rates and quarantine stand in the table of all rows; beside a failure of the table they would say it again.
+    if (result.state === 'WARN') return !(isConsequence(result) && failed.has(result.table));
+    return result.state === 'PASS' && (result.failedRows ?? 0) > 0 && !isConsequence(result);
+  };
+  const lines = results.filter(isWorthIt).map((result) => {
+    const note = result.note === '' ? '' : ` ${markdownSentence(result.note)}`;
+    // A bare percentage does not say how many rows there are to look at.
+    const share = result.observed.endsWith('%') && failingRows(result) !== '' ? `, ${failingRows(result)} rows` : '';
+    return `- ${result.state} ${codeSpan(checkName(result))}: ${markdownSentence(result.observed)}${share} (expected ${markdownSentence(result.expected)}).${note}`;
+  });
   return lines.length === 0 ? [] : [{ heading: 'Passed, worth a look', lines }];
 }
 
 /** Every check that gave no answer, one line a reason. */
 function silence(results: readonly CheckResult[]): Section[] {
-  const checksByReason = new Map<string, string[]>();
+  const byReason = new Map<string, CheckResult[]>();
   for (const result of results.filter((r) => r.state === 'NOT EVALUATED')) {
-    checksByReason.set(result.note, [...(checksByReason.get(result.note) ?? []), codeSpan(checkName(result))]);
+    byReason.set(result.note, [...(byReason.get(result.note) ?? []), result]);
   }
-  const lines = [...checksByReason.entries()]
+  const lines = [...byReason.entries()]
     .sort(([a], [b]) => compareText(a, b))
-    .map(([why, checks]) => `- ${markdownSentence(why)} ${checks.sort(compareText).join(', ')}`);
+    .map(([why, silent]) => `- ${silentChecks(silent)}: ${markdownSentence(why)}`);
   return lines.length === 0 ? [] : [{ heading: 'Not evaluated (not a pass)', lines }];
 }
 
-// ------------------------------------------------------------------ where every row went
+/** One check of many tables, or many checks of a table, in few words. */
+function silentChecks(silent: readonly CheckResult[]): string {
+  const ids = [...new Set(silent.map((result) => result.checkId))];
+  const tables = [...new Set(silent.map((result) => result.table))].sort(compareText);
+  if (ids.length === 1) return `${codeSpan(ids[0] ?? '')} of ${tables.map((table) => markdownText(table)).join(', ')}`;
+  return tables
+    .map((table) => {
+      const own = silent.filter((result) => result.table === table);
+      return own.length > 3
+        ? `${counted(own.length, 'check')} of ${markdownText(table)}`
+        : own.map((r) => codeSpan(checkName(r))).join(', ');
+    })
+    .join(', ');
+}
 
 function rowAccounts(report: Report): Section[] {
   const tables = [...report.tables].sort(worstFirst);
@@ -294,8 +328,6 @@ function tableStates(report: Report): Section[] {
     },
   ];
 }
-
-// ------------------------------------------------------------------ what to do next
 
 function footer(report: Report, results: readonly CheckResult[]): string[] {
   const settings = Object.entries(report.settings)

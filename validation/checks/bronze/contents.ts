@@ -1,17 +1,18 @@
 /** Counts of the full decode -> missing required values, impossible numbers, misplaced and repeated rows. Pure. */
 import type { Limit } from '../../../core/spec.ts';
-import { count, percent, someOf } from '../../figures.ts';
+import { type BronzeFileFacts, type BronzeTableFacts, sameName } from '../../bronze-facts.ts';
+import { LATE_DAYS } from '../../count-bronze-rows.ts';
+import { count, someOf } from '../../figures.ts';
 import { type Limits, promiseOf, rowsAndShare, stateWithin } from '../../limits.ts';
 import { type CheckHead, type MeasuredResult, measured, notEvaluated } from '../../measured-result.ts';
-import { type BronzeFileFacts, type BronzeTableFacts, LATE_DAYS, sameName } from '../../read-bronze-files.ts';
-import { fromFindings, headOf } from './finding.ts';
+import { type BronzeCheck, fromFindings, headOf } from './finding.ts';
 
 export function contentChecks(facts: BronzeTableFacts): readonly MeasuredResult[] {
   const files = facts.files.filter((file) => file.counts !== null);
   return [
     ...requiredValues(facts, files),
     ...finiteNumbers(facts, files),
-    partitionAgrees(facts, files),
+    ...partitionAgrees(facts, files),
     ...eventTimes(facts, files),
     duplicateKeys(facts),
   ];
@@ -99,30 +100,27 @@ function more(broken: readonly string[], shown: string): string {
   return others.length === 0 ? '' : `; also in ${someOf(others)}`;
 }
 
-function partitionAgrees(facts: BronzeTableFacts, files: readonly BronzeFileFacts[]): MeasuredResult {
+/** Only where a file states its partition's value too. */
+function partitionAgrees(facts: BronzeTableFacts, files: readonly BronzeFileFacts[]): MeasuredResult[] {
   const { partitionKey } = facts.spec.source;
   const asked = files.filter((file) => file.counts?.disagree !== null);
-  return fromFindings(
-    facts,
-    {
-      id: 'partition_agrees',
-      severity: 'fail',
-      description: `The partition column inside a file says what its folder says.`,
-      expected: '0 rows',
-    },
-    asked
-      .filter((file) => (file.counts?.disagree ?? 0) > 0)
-      .map((file) => ({
-        where: file.key,
-        what: `${count(file.counts?.disagree ?? 0)} of ${count(file.rows ?? 0)} rows name another ${partitionKey}`,
-        rows: file.counts?.disagree ?? 0,
-      })),
-    asked.length,
-    {
-      nothing: 'The partition column is only in the folders’ names.',
-      totalRows: asked.reduce((sum, file) => sum + (file.rows ?? 0), 0),
-    },
-  );
+  if (asked.length === 0) return [];
+  const check: BronzeCheck = {
+    id: 'partition_agrees',
+    severity: 'fail',
+    description: 'The partition column inside a file says what its folder says.',
+    expected: '0 rows',
+    next: 'The build goes by the folder: deliver the rows under the partition that they belong to.',
+  };
+  const findings = asked
+    .filter((file) => (file.counts?.disagree ?? 0) > 0)
+    .map((file) => ({
+      where: file.key,
+      what: `${count(file.counts?.disagree ?? 0)} of ${count(file.rows ?? 0)} rows name another ${partitionKey}`,
+      rows: file.counts?.disagree ?? 0,
+    }));
+  const totalRows = asked.reduce((sum, file) => sum + (file.rows ?? 0), 0);
+  return [fromFindings(facts, check, findings, asked.length, { totalRows })];
 }
 
 function eventTimes(facts: BronzeTableFacts, files: readonly BronzeFileFacts[]): MeasuredResult[] {
@@ -154,7 +152,7 @@ function duplicateKeys(facts: BronzeTableFacts): MeasuredResult {
   if (found.total === 0) return notEvaluated(head, 'There is no row to check.');
   return measured(head, {
     state: found.rows > 0 ? 'WARN' : 'PASS',
-    observed: found.rows > 0 ? `${count(found.rows)} rows (${percent(found.rows / found.total)})` : '0 rows',
+    observed: rowsAndShare(found.rows, found.total),
     failedRows: found.rows,
     totalRows: found.total,
   });

@@ -1,7 +1,8 @@
 /** Places where a promise of bronze is broken -> one result that names the first of them. Pure. */
+
+import type { BronzeTableFacts } from '../../bronze-facts.ts';
 import { count } from '../../figures.ts';
 import { brokenState, type CheckHead, type MeasuredResult, measured, notEvaluated } from '../../measured-result.ts';
-import type { BronzeTableFacts } from '../../read-bronze-files.ts';
 
 export interface Finding {
   /** A file's key, a partition or a column. */
@@ -16,6 +17,8 @@ export interface BronzeCheck {
   readonly severity: CheckHead['severity'];
   readonly description: string;
   readonly expected: string;
+  /** What to do where it is broken. */
+  readonly next?: string;
 }
 
 export function headOf(facts: BronzeTableFacts, check: BronzeCheck): CheckHead {
@@ -59,7 +62,7 @@ export function fromFindings(
     observed: `${first.where}: ${first.what}${more.length > 0 ? `, and ${count(more.length)} more` : ''}`,
     failedRows: rows,
     totalRows: rows === null ? null : (options.totalRows ?? null),
-    note: options.note ?? '',
+    note: [options.note, check.next].filter((text) => text !== undefined && text !== '').join(' '),
     samples: more.length === 0 ? [] : findings.map(({ where, what }) => ({ where, found: what })),
     undecided: options.undecided === true,
   });

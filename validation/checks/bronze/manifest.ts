@@ -1,8 +1,8 @@
 /** Manifests against files, both ways: rows, names, sizes and checksums. Pure. */
 import type { BronzeManifest, BronzePartition } from '../../../core/types.ts';
+import { type BronzeFileFacts, type BronzeTableFacts, checksumKind } from '../../bronze-facts.ts';
 import { count, counted } from '../../figures.ts';
 import { type MeasuredResult, measured, notEvaluated } from '../../measured-result.ts';
-import { type BronzeFileFacts, type BronzeTableFacts, checksumKind } from '../../read-bronze-files.ts';
 import { type BronzeCheck, type Finding, fromFindings, headOf } from './finding.ts';
 
 interface ReadPartition {
@@ -48,6 +48,7 @@ function manifestPresent(facts: BronzeTableFacts): MeasuredResult {
     severity: 'fail',
     description: 'Every partition has its `_MANIFEST.json`.',
     expected: 'one a partition',
+    next: 'Write each manifest after its data, then rerun.',
   };
   const missing = facts.partitions.filter((partition) => partition.manifest.state === 'missing');
   if (facts.spec.source.manifest === 'none' && missing.length > 0) {
@@ -70,6 +71,7 @@ function manifestReadable(facts: BronzeTableFacts): MeasuredResult {
       severity: 'fail',
       description: 'Every manifest is valid JSON with table, files and rows.',
       expected: 'all manifests',
+      next: 'Write the manifest again, whole, then rerun.',
     },
     facts.partitions.flatMap((partition) =>
       partition.manifest.state === 'unreadable'
@@ -102,6 +104,7 @@ function manifestIdentity(facts: BronzeTableFacts, read: readonly ReadPartition[
       severity: 'fail',
       description: 'A manifest names the table and partition that it lies in.',
       expected: 'its own table and partition',
+      next: 'The partition may be a copy of another one: deliver the right files and manifest.',
     },
     findings,
     read.length,
@@ -132,6 +135,7 @@ function filesPresent(facts: BronzeTableFacts, read: readonly ReadPartition[]): 
       severity: 'fail',
       description: 'Every file that a manifest lists is there, once.',
       expected: 'all listed files',
+      next: 'Deliver the missing files, or a manifest without them.',
     },
     findings,
     read.length,
@@ -147,6 +151,7 @@ function filesListed(facts: BronzeTableFacts, read: readonly ReadPartition[]): M
       severity: 'fail',
       description: 'Every file that is there is listed in its manifest.',
       expected: 'no other file',
+      next: 'Deliver a manifest that lists these files, or take them away.',
     },
     read.flatMap(({ files, listed }) =>
       files
@@ -193,6 +198,7 @@ function manifestRows(facts: BronzeTableFacts, read: readonly ReadPartition[]): 
       severity: 'fail',
       description: 'A manifest’s row counts are those of the files’ footers.',
       expected: 'equal counts',
+      next: 'Rows were lost or added after the manifest was made: deliver the partition again.',
     },
     findings,
     read.length,
@@ -214,6 +220,7 @@ function manifestSizes(facts: BronzeTableFacts, read: readonly ReadPartition[]):
       severity: 'fail',
       description: 'A file is as long as its manifest says.',
       expected: 'equal sizes',
+      next: 'The transfer was cut, or the file changed: deliver it again.',
     },
     sized
       .filter(({ file, promised }) => file.sizeBytes !== promised)
@@ -233,6 +240,7 @@ function checksums(facts: BronzeTableFacts, read: readonly ReadPartition[]): Mea
     severity: 'fail',
     description: 'A file’s SHA-256 is the one in its manifest.',
     expected: 'equal checksums',
+    next: 'The file changed after its manifest was made: deliver it again.',
   };
   const findings: Finding[] = [];
   const silent = new Set<string>();
@@ -273,8 +281,6 @@ function hexOf(checksum: string | null): string | null {
   const hex = checksum?.replace(/^sha-?256:/i, '').toLowerCase() ?? '';
   return /^[0-9a-f]{64}$/.test(hex) ? hex : null;
 }
-
-// ------------------------------------------------------------------ names
 
 /** `orders/ingest_dt=2025-10-15`, or the table's folder where it has no partitions. */
 export function placeOf(facts: BronzeTableFacts, partition: Pick<BronzePartition, 'partition'>): string {

@@ -1,9 +1,9 @@
 /** A table's partitions and files -> whether what should be delivered is there, and nothing twice. Pure. */
 import { daysBetween, isDay, parseHivePartition } from '../../../core/partition.ts';
 import type { Day } from '../../../core/types.ts';
+import type { BronzeTableFacts } from '../../bronze-facts.ts';
 import { count, counted, someOf } from '../../figures.ts';
 import { type MeasuredResult, measured, notEvaluated } from '../../measured-result.ts';
-import type { BronzeTableFacts } from '../../read-bronze-files.ts';
 import { type BronzeCheck, fromFindings, headOf } from './finding.ts';
 import { placeOf } from './manifest.ts';
 
@@ -18,16 +18,16 @@ export interface Delivery {
   readonly vanished: readonly string[];
 }
 
+/** Of a table without any partition here there is nothing to ask but why. */
 export function partitionChecks(facts: BronzeTableFacts, delivery: Delivery): readonly MeasuredResult[] {
-  return [
+  const delivered = [
     tablePresent(facts, delivery),
     ...partitionPresent(facts, delivery),
-    partitionVanished(facts, delivery),
-    partitionNames(facts),
-    partitionNotEmpty(facts),
-    duplicateContent(facts),
+    ...partitionVanished(facts, delivery),
     strayFiles(facts, delivery.strays),
   ];
+  if (facts.partitions.length === 0) return delivered;
+  return [...delivered, ...partitionNames(facts), partitionNotEmpty(facts), duplicateContent(facts)];
 }
 
 function tablePresent(facts: BronzeTableFacts, { isKnown }: Delivery): MeasuredResult {
@@ -79,44 +79,46 @@ function partitionPresent(facts: BronzeTableFacts, delivery: Delivery): Measured
   ];
 }
 
-function partitionVanished(facts: BronzeTableFacts, { isKnown, vanished }: Delivery): MeasuredResult {
-  return fromFindings(
-    facts,
-    {
-      id: 'partition_vanished',
-      severity: 'fail',
-      description: 'Every partition that silver was built of still lies in bronze.',
-      expected: 'none gone',
-    },
-    vanished.map((partition) => ({ where: placeOf(facts, { partition }), what: 'gone since it was published' })),
-    isKnown ? 1 : 0,
-    {
-      nothing: 'Nothing of this table was published before.',
-      note: vanished.length > 0 ? 'Silver keeps its rows. Deliver the partition again, or roll silver back.' : '',
-    },
-  );
+/** Asked only where it has something to say, so that a rerun of a published day writes the same report. */
+function partitionVanished(facts: BronzeTableFacts, { isKnown, vanished }: Delivery): MeasuredResult[] {
+  if (!isKnown || (vanished.length === 0 && facts.partitions.length > 0)) return [];
+  const check: BronzeCheck = {
+    id: 'partition_vanished',
+    severity: 'fail',
+    description: 'Every partition that silver was built of still lies in bronze.',
+    expected: 'none gone',
+  };
+  const findings = vanished.map((partition) => ({
+    where: placeOf(facts, { partition }),
+    what: 'gone since it was published',
+  }));
+  const note = vanished.length > 0 ? 'Silver keeps its rows. Deliver the partition again, or roll silver back.' : '';
+  return [fromFindings(facts, check, findings, 1, { note })];
 }
 
 /** A partition column that is declared as a date has only calendar days as values. */
-function partitionNames(facts: BronzeTableFacts): MeasuredResult {
+function partitionNames(facts: BronzeTableFacts): MeasuredResult[] {
   const { source, columns } = facts.spec;
   const declared = columns.find((column) => column.sourceName === source.partitionKey && column.expr === null);
   const isDate = source.select === 'interval' || declared?.type === 'date' || declared?.type === 'timestamp';
-  const partitions = source.partitionKey === null || !isDate ? [] : facts.partitions;
-  return fromFindings(
-    facts,
-    {
-      id: 'partition_name',
-      severity: 'fail',
-      description: 'The value of a date partition is a calendar day.',
-      expected: '`YYYY-MM-DD`',
-    },
-    partitions
-      .filter((partition) => !isDay(parseHivePartition(partition.partition)?.value ?? ''))
-      .map((partition) => ({ where: placeOf(facts, partition), what: 'no calendar day' })),
-    partitions.length,
-    { nothing: 'The table is not partitioned by date, or has no partition here.' },
-  );
+  if (source.partitionKey === null || !isDate) return [];
+  const check: BronzeCheck = {
+    id: 'partition_name',
+    severity: 'fail',
+    description: 'The value of a date partition is a calendar day.',
+    expected: '`YYYY-MM-DD`',
+    next: 'Rename the folder, or take it away.',
+  };
+  const wrong = facts.partitions.filter((partition) => !isDay(parseHivePartition(partition.partition)?.value ?? ''));
+  return [
+    fromFindings(
+      facts,
+      check,
+      wrong.map((partition) => ({ where: placeOf(facts, partition), what: 'no calendar day' })),
+      facts.partitions.length,
+      { nothing: 'There is no partition.' },
+    ),
+  ];
 }
 
 function partitionNotEmpty(facts: BronzeTableFacts): MeasuredResult {
@@ -135,6 +137,7 @@ function partitionNotEmpty(facts: BronzeTableFacts): MeasuredResult {
         ? 'A delivered partition holds rows; this table may be empty.'
         : 'A delivered partition holds rows.',
       expected: '≥ 1 row each',
+      next: 'Deliver the partition again, or declare `allow_empty: true` if it may be empty.',
     },
     empty.map((partition) => ({
       where: placeOf(facts, partition),
@@ -145,7 +148,7 @@ function partitionNotEmpty(facts: BronzeTableFacts): MeasuredResult {
   );
 }
 
-/** Equal bytes in two files of the table: one delivery lies there twice. Silver will find the rows to be duplicates. */
+/** Equal bytes in two files of the table. */
 function duplicateContent(facts: BronzeTableFacts): MeasuredResult {
   const firstByHash = new Map<string, string>();
   const findings = facts.files.flatMap((file) => {
@@ -166,6 +169,7 @@ function duplicateContent(facts: BronzeTableFacts): MeasuredResult {
       severity: 'warn',
       description: 'No two files hold the same bytes.',
       expected: 'different files',
+      next: 'One delivery may lie there twice; silver will find its rows to be duplicates.',
     },
     findings,
     facts.files.length,
@@ -184,6 +188,6 @@ function strayFiles(facts: BronzeTableFacts, strays: readonly string[]): Measure
     check,
     strays.map((key) => ({ where: key, what: 'not read as data' })),
     facts.partitions.length,
-    { nothing: 'There is no partition.' },
+    { nothing: 'There is no partition here.' },
   );
 }

@@ -1,8 +1,8 @@
 /** Columns of the files against the declared ones and against each other; their order never matters. Pure. */
 import type { ColumnSpec, TableSpec } from '../../../core/spec.ts';
+import { type BronzeFileFacts, type BronzeTableFacts, type FileColumn, sameName } from '../../bronze-facts.ts';
 import { someOf } from '../../figures.ts';
 import { compareText, type MeasuredResult, notEvaluated } from '../../measured-result.ts';
-import { type BronzeFileFacts, type BronzeTableFacts, type FileColumn, sameName } from '../../read-bronze-files.ts';
 import { type BronzeCheck, type Finding, fromFindings, headOf } from './finding.ts';
 
 const LINEAGE = ['batch_id', 'ingestion_ts', 'event_id', 'source_file'] as const;
@@ -17,9 +17,14 @@ export function schemaChecks(facts: BronzeTableFacts): readonly MeasuredResult[]
     requiredTypes(facts, files),
     optionalTypes(facts, files),
     undeclaredColumns(facts, files),
-    schemaDrift(facts, files),
+    ...schemaDrift(facts, files),
     lineageColumns(facts, files),
   ];
+}
+
+/** Where the spec declares the table. */
+function placeOf({ spec: { location } }: BronzeTableFacts): string {
+  return `${location.file}:${location.line}`;
 }
 
 /** Declared columns that bronze must bring: computed ones and the one that the folder names are not among them. */
@@ -42,6 +47,7 @@ function requiredColumns(facts: BronzeTableFacts, files: readonly BronzeFileFact
     severity: 'fail',
     description: 'Every file has the columns that the spec requires.',
     expected: 'all required columns',
+    next: `Deliver the files with the column, or change ${placeOf(facts)}.`,
   };
   return ifDeclared(facts, check, () => fromFindings(facts, check, lacking(facts, files, true), files.length));
 }
@@ -80,6 +86,7 @@ function requiredTypes(facts: BronzeTableFacts, files: readonly BronzeFileFacts[
     severity: 'fail',
     description: 'A required column lies in bronze with a type of the declared kind.',
     expected: 'the declared kinds',
+    next: `Deliver the files with the declared type, or change the column in ${placeOf(facts)}.`,
   };
   return ifDeclared(facts, check, () => fromFindings(facts, check, wrongTypes(facts, files, true), files.length));
 }
@@ -186,29 +193,25 @@ function undeclaredColumns(facts: BronzeTableFacts, files: readonly BronzeFileFa
 }
 
 /** Each file against the columns that most files have; a column of only nulls agrees with every type. */
-function schemaDrift(facts: BronzeTableFacts, files: readonly BronzeFileFacts[]): MeasuredResult {
+function schemaDrift(facts: BronzeTableFacts, files: readonly BronzeFileFacts[]): MeasuredResult[] {
+  if (files.length < 2) return [];
+  const check: BronzeCheck = {
+    id: 'schema_drift',
+    severity: 'warn',
+    description: 'All files of the table have the same columns and types, in any order.',
+    expected: 'one schema',
+  };
   const typical = typicalTypes(files);
-  return fromFindings(
-    facts,
-    {
-      id: 'schema_drift',
-      severity: 'warn',
-      description: 'All files of the table have the same columns and types, in any order.',
-      expected: 'one schema',
-    },
-    files.flatMap((file) => {
-      const own = new Map(file.columns.map((column) => [column.name.toLowerCase(), column]));
-      const differences = [
-        ...[...typical.keys()].filter((name) => !own.has(name)).map((name) => `no ${name}`),
-        ...[...own].flatMap(([name, column]) => differenceOf(file, column, typical.get(name))),
-      ].sort(compareText);
-      return differences.length === 0
-        ? []
-        : [{ where: file.key, what: `differs from the other files: ${someOf(differences, 5)}` }];
-    }),
-    files.length > 1 ? files.length : 0,
-    { nothing: 'There is only one file to compare.' },
-  );
+  const findings = files.flatMap((file) => {
+    const own = new Map(file.columns.map((column) => [column.name.toLowerCase(), column]));
+    const differences = [
+      ...[...typical.keys()].filter((name) => !own.has(name)).map((name) => `no ${name}`),
+      ...[...own].flatMap(([name, column]) => differenceOf(file, column, typical.get(name))),
+    ].sort(compareText);
+    if (differences.length === 0) return [];
+    return [{ where: file.key, what: `differs from the other files: ${someOf(differences, 5)}` }];
+  });
+  return [fromFindings(facts, check, findings, files.length)];
 }
 
 function differenceOf(file: BronzeFileFacts, column: FileColumn, typical: string | undefined): string[] {

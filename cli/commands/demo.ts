@@ -1,0 +1,171 @@
+/** `assay demo`: dirty bronze generated, taken to gold through the scheduler, and every planted fault accounted for. */
+import { mkdir, rm } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { bronzeFolder, lakeFolder, stateFolder, warehouseFile } from '../../config/project-paths.ts';
+import { PipelineError } from '../../core/errors.ts';
+import { addDays } from '../../core/partition.ts';
+import type { DemoPlan } from '../../demo/demo-plan.ts';
+import { readProjectLock } from '../../scheduler/project-lock.ts';
+import { createLogger, startScheduler } from '../app.ts';
+import { copyBundled } from '../bundled-files.ts';
+import { accountOfDirt, type DirtLine } from '../demo-account.ts';
+import {
+  exitCodeOf,
+  outcomeLines,
+  type RunOutcome,
+  runAndFollow,
+  type WantedRun,
+  wantedRuns,
+  watch,
+} from '../follow-run.ts';
+import { onInterrupt } from '../interrupt.ts';
+import { type GlobalFlags, openProject, type Project, requireDag } from '../project.ts';
+import { number } from '../task-words.ts';
+import { printLines, table } from '../terminal.ts';
+
+interface DemoFlags {
+  readonly ordersPerDay: string;
+  readonly days: string;
+  readonly seed: string;
+  readonly reset?: boolean;
+}
+
+const PIPELINE = 'ecommerce';
+const DAG = 'ecom_silver_to_gold_pipeline';
+
+/** Exit code 0 only where both runs succeed and what was found is what was planted. */
+export async function demo(flags: GlobalFlags, dir: string | undefined, options: DemoFlags): Promise<void> {
+  const project = await demoProject(flags, dir);
+  const bronzeDir = bronzeFolder(project.settings, PIPELINE);
+  if (options.reset) await reset(project);
+  const plan = await generate(bronzeDir, options);
+  const outcomes = await runAll(project, plan);
+  const { dag } = requireDag(project, DAG);
+  const done = outcomes.length === 2 && outcomes.every(({ run }) => run.state === 'success');
+  printLines(['', ...outcomes.flatMap((outcome) => outcomeLines(dag, outcome))]);
+  if (!done) {
+    process.exitCode = exitCodeOf(outcomes);
+    return;
+  }
+  const account = await accountOfDirt(project, plan, outcomes);
+  printLines(['', 'Planted in bronze, and found on the way:', '', ...dirtTable(account), '', closing(account)]);
+  printLines(['', ...(await whereToLook(project))]);
+  if (account.some(({ planted, found }) => planted !== found)) process.exitCode = 1;
+}
+
+/** The folder itself where it is a project with the reference pipeline, else a copy of the bundled one in it. */
+async function demoProject(flags: GlobalFlags, dir: string | undefined): Promise<Project> {
+  if (dir === undefined) {
+    const project = await openProject(flags).catch((thrown: unknown) => {
+      if (thrown instanceof PipelineError && thrown.code === 'project_not_found') {
+        throw new PipelineError(
+          'project_not_found',
+          'This folder is no project. Say where the demo may make one: assay demo ./assay-demo',
+        );
+      }
+      throw thrown;
+    });
+    requireDag(project, DAG);
+    return project;
+  }
+  const root = resolve(dir);
+  await mkdir(root, { recursive: true });
+  await copyBundled('specs/ecommerce', root);
+  await copyBundled('specs/spec.schema.json', root);
+  await copyBundled('config/config.yml', root);
+  return openProject({ ...flags, project: root });
+}
+
+/** Deletes what earlier demos made; a folder that `BRONZE_BASE_PATH` names is somebody else's and stays. */
+async function reset(project: Project): Promise<void> {
+  const { settings } = project;
+  const holder = readProjectLock(stateFolder(settings));
+  if (holder) {
+    throw new PipelineError(
+      'project_locked',
+      `Process ${holder.pid} runs a scheduler on this project${holder.address ? ` (${holder.address})` : ''}. Stop it before --reset.`,
+    );
+  }
+  const lake = lakeFolder(settings, PIPELINE);
+  const folders = [lake, stateFolder(settings), warehouseFile(settings), `${warehouseFile(settings)}.wal`];
+  const bronze = bronzeFolder(settings, PIPELINE);
+  if (!bronze.startsWith(`${lake}/`)) {
+    throw new PipelineError(
+      'usage',
+      `Bronze lies outside the lake, in ${bronze}: the demo deletes only what it made. Unset BRONZE_BASE_PATH first.`,
+    );
+  }
+  for (const spec of project.specs.filter(({ pipeline }) => pipeline === PIPELINE))
+    folders.push(join(project.root, spec.reportDir));
+  for (const folder of folders) await rm(folder, { recursive: true, force: true });
+}
+
+async function generate(bronzeDir: string, options: DemoFlags): Promise<DemoPlan> {
+  const { generateDemo } = await import('../../demo/generate-demo.ts');
+  const numberOf = (flag: string, text: string): number => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= 0) return value;
+    throw new PipelineError('usage', `${flag} takes a whole number, not "${text}".`);
+  };
+  process.stderr.write(`Generating ${options.days} days of bronze, about ${options.ordersPerDay} orders a day …\n`);
+  return generateDemo({
+    bronzeDir,
+    days: numberOf('--days', options.days),
+    ordersPerDay: numberOf('--orders-per-day', options.ordersPerDay),
+    seed: numberOf('--seed', options.seed),
+  });
+}
+
+/** All days but the last as one run, then the last as a daily run. */
+async function runAll(project: Project, plan: DemoPlan): Promise<readonly RunOutcome[]> {
+  const { dag } = requireDag(project, DAG);
+  const history = wantedRuns(dag, { from: plan.firstDay, to: addDays(plan.lastDay, -1), asOneRun: true });
+  const daily = wantedRuns(dag, { date: plan.lastDay });
+  const wanted: readonly WantedRun[] = [...history, ...daily];
+  await using running = await startScheduler(project, { schedules: false, log: createLogger('warn') });
+  using _interrupt = onInterrupt(running.scheduler, 'Run the demo again to go on where it stopped.');
+  using _watching = watch(running.scheduler, project);
+  const outcomes: RunOutcome[] = [];
+  for (const one of wanted) {
+    const outcome = await runAndFollow(running.scheduler, DAG, one, { isUnchanged: async () => true });
+    outcomes.push(outcome);
+    if (outcome.run.state !== 'success') break;
+  }
+  return outcomes;
+}
+
+function dirtTable(account: readonly DirtLine[]): string[] {
+  return table(
+    ['table', 'fault', 'planted', 'found', ''],
+    account.map(({ table: name, fault, planted, found }) => [
+      name,
+      fault,
+      number(planted),
+      number(found),
+      planted === found ? '✔' : '✘ differs',
+    ]),
+  );
+}
+
+function closing(account: readonly DirtLine[]): string {
+  const planted = account.reduce((sum, line) => sum + line.planted, 0);
+  const wrong = account.filter((line) => line.planted !== line.found);
+  return wrong.length === 0
+    ? `All ${number(planted)} planted faults of ${account.length} kinds were found, and nothing else.`
+    : `${wrong.length} kinds differ between what was planted and what was found. Please report this.`;
+}
+
+async function whereToLook(project: Project): Promise<string[]> {
+  const spec = project.specs.find(({ pipeline }) => pipeline === PIPELINE);
+  const reports = join(project.root, spec?.reportDir ?? '');
+  const here = (path: string): string => relative(process.cwd(), path) || '.';
+  const { 'server.host': host, 'server.port': port } = project.settings.values;
+  return [
+    `reports    ${here(reports)}/SILVER_QUALITY.md (and BRONZE_, DIMS_SNAPSHOT_, ENRICHED_, GOLD_)`,
+    `gold       assay query "select * from gold.fct_daily_dashboard order by metric_date"`,
+    `tables     assay ls        versions   assay versions silver`,
+    `quarantine ${here(lakeFolder(project.settings, PIPELINE))}/quarantine/`,
+    `warehouse  ${here(warehouseFile(project.settings))}`,
+    `server     npm start, or assay server, then http://${host}:${port}`,
+  ];
+}

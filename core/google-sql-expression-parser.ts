@@ -1,0 +1,594 @@
+/** Tokens -> the tree of one expression, by precedence from OR down to a literal; what is not portable is a fault. */
+import { didYouMean } from './did-you-mean.ts';
+import type {
+  BinaryOperator,
+  Call,
+  DatePart,
+  Expression,
+  FrameBound,
+  OrderItem,
+  Query,
+  TypeName,
+  WindowFrame,
+  WindowSpec,
+} from './google-sql-ast.ts';
+import { RESERVED, TokenCursor } from './google-sql-cursor.ts';
+import {
+  DATE_PARTS,
+  EXTRACT_PARTS,
+  INTERVAL_PARTS,
+  portableFunction,
+  TIME_PARTS,
+  WEEKDAYS,
+} from './google-sql-functions.ts';
+import { invalid, type Token } from './google-sql-lexer.ts';
+
+const TYPE_NAMES: { readonly [written: string]: TypeName['name'] } = {
+  STRING: 'STRING',
+  INT64: 'INT64',
+  INT: 'INT64',
+  SMALLINT: 'INT64',
+  INTEGER: 'INT64',
+  BIGINT: 'INT64',
+  TINYINT: 'INT64',
+  BYTEINT: 'INT64',
+  FLOAT64: 'FLOAT64',
+  NUMERIC: 'NUMERIC',
+  DECIMAL: 'NUMERIC',
+  BIGNUMERIC: 'BIGNUMERIC',
+  BIGDECIMAL: 'BIGNUMERIC',
+  BOOL: 'BOOL',
+  BOOLEAN: 'BOOL',
+  DATE: 'DATE',
+  TIMESTAMP: 'TIMESTAMP',
+};
+const FOREIGN_TYPES: { readonly [written: string]: string } = {
+  VARCHAR: 'STRING',
+  CHAR: 'STRING',
+  TEXT: 'STRING',
+  DOUBLE: 'FLOAT64',
+  FLOAT: 'FLOAT64',
+  REAL: 'FLOAT64',
+  HUGEINT: 'NUMERIC',
+  TIMESTAMPTZ: 'TIMESTAMP',
+  DATETIME: 'TIMESTAMP',
+};
+const COMPARISONS = ['=', '<>', '!=', '<', '<=', '>', '>='];
+const NOT_A_COMPARISON = ['IS', 'LIKE', 'IN', 'BETWEEN'];
+
+export abstract class ExpressionParser extends TokenCursor {
+  /** SELECT or WITH, as it stands in parentheses. */
+  protected abstract query(): Query;
+
+  expression(): Expression {
+    let left = this.#and();
+    for (let { at } = this.peek(); this.acceptWords('OR'); { at } = this.peek()) {
+      left = { kind: 'binary', operator: 'OR', left, right: this.#and(), at };
+    }
+    return left;
+  }
+
+  #and(): Expression {
+    let left = this.#not();
+    for (let { at } = this.peek(); this.acceptWords('AND'); { at } = this.peek()) {
+      left = { kind: 'binary', operator: 'AND', left, right: this.#not(), at };
+    }
+    return left;
+  }
+
+  #not(): Expression {
+    const { at } = this.peek();
+    if (this.acceptWords('NOT')) return { kind: 'unary', operator: 'NOT', operand: this.#not(), at };
+    return this.#comparison();
+  }
+
+  #comparison(): Expression {
+    const left = this.#additive();
+    const compared = this.#compare(left);
+    if (compared === left) return left;
+    const next = this.peek();
+    const chains =
+      next.kind === 'symbol'
+        ? COMPARISONS.includes(next.value)
+        : next.kind === 'word' && NOT_A_COMPARISON.includes(next.value);
+    if (chains)
+      throw invalid(this.text, next.at, `“${next.text}” follows another comparison.`, 'Use AND, or parentheses.');
+    return compared;
+  }
+
+  #compare(left: Expression): Expression {
+    const { at, kind, value } = this.peek();
+    if (kind === 'symbol' && COMPARISONS.includes(value)) {
+      this.take();
+      const operator = (value === '!=' ? '<>' : value) as BinaryOperator;
+      return { kind: 'binary', operator, left, right: this.#additive(), at };
+    }
+    if (this.acceptWords('IS')) return this.#is(left, at);
+    const negated =
+      this.isWord('NOT') && ['LIKE', 'IN', 'BETWEEN', 'ILIKE'].includes(this.peek(1).value) && this.acceptWords('NOT');
+    if (this.isWord('ILIKE')) throw this.refuse(at, 'ILIKE is not GoogleSQL.', 'Write LOWER(text) LIKE pattern.');
+    if (this.acceptWords('LIKE')) return this.#like(left, negated, at);
+    if (this.acceptWords('BETWEEN')) {
+      const low = this.#additive();
+      this.expectWord('AND');
+      return { kind: 'between', operand: left, negated, low, high: this.#additive(), at };
+    }
+    if (this.acceptWords('IN')) return this.#in(left, negated, at);
+    return left;
+  }
+
+  #is(operand: Expression, at: number): Expression {
+    const negated = this.acceptWords('NOT');
+    if (this.acceptWords('DISTINCT', 'FROM')) {
+      return { kind: 'distinct_from', left: operand, right: this.#additive(), negated, at };
+    }
+    for (const what of ['NULL', 'TRUE', 'FALSE'] as const) {
+      if (this.acceptWords(what)) return { kind: 'is', operand, negated, what, at };
+    }
+    throw this.unexpected('NULL, TRUE, FALSE or DISTINCT FROM');
+  }
+
+  #like(operand: Expression, negated: boolean, at: number): Expression {
+    if (['ANY', 'SOME', 'ALL'].some((word) => this.isWord(word))) {
+      throw this.refuse(this.peek().at, `LIKE ${this.peek().value} is not covered.`, 'Write several LIKE with OR.');
+    }
+    const pattern = this.#additive();
+    if (this.isWord('ESCAPE'))
+      throw this.refuse(this.peek().at, 'ESCAPE is not GoogleSQL.', 'A backslash in the pattern escapes % and _.');
+    return { kind: 'like', operand, negated, pattern, at };
+  }
+
+  #in(operand: Expression, negated: boolean, at: number): Expression {
+    const opening = this.peek();
+    if (this.acceptWords('UNNEST')) {
+      const bracket = this.peek();
+      this.expectSymbol('(');
+      const array = this.expression();
+      this.close(')', bracket);
+      return { kind: 'in', operand, negated, source: { kind: 'unnest', array }, at };
+    }
+    this.expectSymbol('(');
+    if (this.isWord('SELECT') || this.isWord('WITH')) {
+      const query = this.query();
+      this.close(')', opening);
+      return { kind: 'in', operand, negated, source: { kind: 'query', query }, at };
+    }
+    const items = this.expressions();
+    this.close(')', opening);
+    return { kind: 'in', operand, negated, source: { kind: 'list', items }, at };
+  }
+
+  #additive(): Expression {
+    let left = this.#multiplicative();
+    while (this.isSymbol('+') || this.isSymbol('-')) {
+      const { at, value } = this.take();
+      left = { kind: 'binary', operator: value as BinaryOperator, left, right: this.#multiplicative(), at };
+    }
+    return left;
+  }
+
+  #multiplicative(): Expression {
+    let left = this.#unary();
+    while (this.isSymbol('*') || this.isSymbol('/') || this.isSymbol('||')) {
+      const { at, value } = this.take();
+      left = { kind: 'binary', operator: value as BinaryOperator, left, right: this.#unary(), at };
+    }
+    return left;
+  }
+
+  #unary(): Expression {
+    const { at, value } = this.peek();
+    if (this.isSymbol('-') || this.isSymbol('+')) {
+      this.take();
+      return { kind: 'unary', operator: value === '-' ? '-' : '+', operand: this.#unary(), at };
+    }
+    return this.#postfix();
+  }
+
+  #postfix(): Expression {
+    let expression = this.#primary();
+    while (this.isSymbol('[')) expression = this.#element(expression);
+    return expression;
+  }
+
+  #element(array: Expression): Expression {
+    const opening = this.take();
+    const mode = this.peek().value;
+    if (mode !== 'OFFSET' && mode !== 'SAFE_OFFSET' && mode !== 'ORDINAL' && mode !== 'SAFE_ORDINAL') {
+      throw this.refuse(
+        opening.at,
+        'An array element needs to say how it counts.',
+        'Write array[OFFSET(0)] or array[SAFE_OFFSET(0)].',
+      );
+    }
+    this.take();
+    const bracket = this.peek();
+    this.expectSymbol('(');
+    const index = this.expression();
+    this.close(')', bracket);
+    this.close(']', opening);
+    return { kind: 'element', array, mode, index, at: opening.at };
+  }
+
+  #primary(): Expression {
+    const token = this.peek();
+    switch (token.kind) {
+      case 'number':
+        return this.#number(this.take());
+      case 'string':
+        return this.#literal('STRING', this.take());
+      case 'param':
+        this.take();
+        return { kind: 'parameter', name: token.value, at: token.at };
+      case 'quoted':
+        return this.#columnOrCall();
+      case 'word':
+        return this.#word(token);
+      case 'symbol':
+        return this.#bracketed(token);
+      case 'end':
+        throw this.unexpected('an expression');
+    }
+  }
+
+  #number(token: Token): Expression {
+    if (!/^(0[xX][0-9a-fA-F]+|\d+)$/.test(token.value)) return this.#literal('FLOAT64', token);
+    const value = BigInt(token.value);
+    if (value > 9223372036854775807n) {
+      throw invalid(this.text, token.at, `${token.text} does not fit INT64.`, `Write NUMERIC '${token.text}'.`);
+    }
+    return { kind: 'literal', type: 'INT64', value: value.toString(), at: token.at };
+  }
+
+  #literal(type: 'STRING' | 'INT64' | 'FLOAT64', token: Token): Expression {
+    return { kind: 'literal', type, value: token.value, at: token.at };
+  }
+
+  #bracketed(token: Token): Expression {
+    if (this.acceptSymbol('[')) {
+      const items = this.isSymbol(']') ? [] : this.expressions();
+      this.close(']', token);
+      return { kind: 'array', items, at: token.at };
+    }
+    if (!this.acceptSymbol('(')) throw this.unexpected('an expression');
+    if (this.isWord('SELECT') || this.isWord('WITH')) {
+      const query = this.query();
+      this.close(')', token);
+      return { kind: 'subquery', form: 'scalar', query, at: token.at };
+    }
+    const expression = this.expression();
+    if (this.isSymbol(',')) throw this.refuse(token.at, 'A list in parentheses is a struct, which is not covered.');
+    this.close(')', token);
+    return expression;
+  }
+
+  #word(token: Token): Expression {
+    const { at } = token;
+    const opens = this.isSymbol('(', 1);
+    switch (token.value) {
+      case 'TRUE':
+      case 'FALSE':
+        this.take();
+        return { kind: 'literal', type: 'BOOL', value: token.value, at };
+      case 'NULL':
+        this.take();
+        return { kind: 'literal', type: 'NULL', value: 'NULL', at };
+      case 'CASE':
+        return this.#case();
+      case 'CAST':
+      case 'SAFE_CAST':
+        return this.#cast();
+      case 'EXTRACT':
+        return this.#extract();
+      case 'INTERVAL':
+        return this.#interval();
+      case 'EXISTS':
+        return this.#exists();
+      case 'ARRAY':
+      case 'STRUCT':
+        throw this.refuse(
+          at,
+          `${token.value} is not covered.`,
+          token.value === 'ARRAY' ? 'Write the elements in brackets.' : 'Select the fields as columns.',
+        );
+      case 'DATE':
+      case 'TIMESTAMP':
+      case 'NUMERIC':
+      case 'DECIMAL':
+        if (this.peek(1).kind === 'string') return this.#typedLiteral();
+        break;
+      case 'DATETIME':
+      case 'TIME':
+      case 'BIGNUMERIC':
+      case 'JSON':
+        if (this.peek(1).kind === 'string') throw this.refuse(at, `${token.value} literals are not covered.`);
+        break;
+      case 'SAFE':
+        if (this.isSymbol('.', 1))
+          throw this.refuse(
+            at,
+            'The SAFE. prefix is not covered.',
+            'Use SAFE_CAST, SAFE_DIVIDE, or an IF around the call.',
+          );
+        break;
+      case 'TRY_CAST':
+        if (opens) throw this.refuse(at, 'TRY_CAST is not GoogleSQL.', 'Write SAFE_CAST(value AS TYPE).');
+        break;
+      case 'LAMBDA':
+        throw this.refuse(at, 'Lambdas are not GoogleSQL.');
+    }
+    const isCallOfReserved = opens && token.value === 'IF';
+    if (RESERVED.has(token.value) && !isCallOfReserved)
+      throw this.unexpected('an expression', this.#reservedHint(token));
+    return this.#columnOrCall();
+  }
+
+  #reservedHint(token: Token): string {
+    return `${token.value} is a reserved word; as a name it stands in backticks.`;
+  }
+
+  #typedLiteral(): Expression {
+    const word = this.take();
+    const string = this.take();
+    const type = word.value === 'DECIMAL' ? 'NUMERIC' : (word.value as 'DATE' | 'TIMESTAMP' | 'NUMERIC');
+    const shape = {
+      DATE: /^\d{4}-\d{1,2}-\d{1,2}$/,
+      TIMESTAMP: /^\d{4}-\d{1,2}-\d{1,2}([ Tt]\d{1,2}:\d{1,2}:\d{1,2}(\.\d{1,6})?)?\s*(Z|z|UTC|[+-]\d{1,2}(:\d{2})?)?$/,
+      NUMERIC: /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/,
+    }[type];
+    if (!shape.test(string.value)) throw invalid(this.text, string.at, `${string.text} is no ${type}.`);
+    return { kind: 'literal', type, value: string.value, at: word.at };
+  }
+
+  #case(): Expression {
+    const { at } = this.take();
+    const operand = this.isWord('WHEN') ? null : this.expression();
+    const branches: { when: Expression; result: Expression }[] = [];
+    while (this.acceptWords('WHEN')) {
+      const when = this.expression();
+      this.expectWord('THEN');
+      branches.push({ when, result: this.expression() });
+    }
+    if (branches.length === 0) throw this.unexpected('WHEN');
+    const otherwise = this.acceptWords('ELSE') ? this.expression() : null;
+    if (!this.acceptWords('END')) {
+      if (this.peek().kind === 'end') throw invalid(this.text, at, 'This CASE is never closed.', 'Add END.');
+      throw this.unexpected('WHEN, ELSE or END');
+    }
+    return { kind: 'case', operand, branches, otherwise, at };
+  }
+
+  #cast(): Expression {
+    const word = this.take();
+    const opening = this.peek();
+    this.expectSymbol('(');
+    const operand = this.expression();
+    this.expectWord('AS');
+    const type = this.#type();
+    if (this.isWord('FORMAT'))
+      throw this.refuse(this.peek().at, 'CAST with FORMAT is not covered.', 'Use FORMAT_DATE.');
+    this.close(')', opening);
+    return { kind: 'cast', safe: word.value === 'SAFE_CAST', operand, type, at: word.at };
+  }
+
+  #type(): TypeName {
+    const token = this.take();
+    const name = token.kind === 'word' ? TYPE_NAMES[token.value] : undefined;
+    if (name === undefined) {
+      const meant = FOREIGN_TYPES[token.value] ?? didYouMean(token.value, Object.keys(TYPE_NAMES));
+      throw this.refuse(
+        token.at,
+        `“${token.text}” is no type that is covered.`,
+        meant ? `Did you mean ${meant}?` : 'Use STRING, INT64, FLOAT64, NUMERIC, BOOL, DATE or TIMESTAMP.',
+      );
+    }
+    const opening = this.peek();
+    if (!this.acceptSymbol('(')) return { name, precision: null, scale: null };
+    if (name !== 'NUMERIC' && name !== 'BIGNUMERIC')
+      throw invalid(this.text, opening.at, `${token.text} takes no size.`);
+    const precision = Number(this.take().value);
+    const scale = this.acceptSymbol(',') ? Number(this.take().value) : 0;
+    this.close(')', opening);
+    const fits =
+      Number.isInteger(precision) &&
+      Number.isInteger(scale) &&
+      scale >= 0 &&
+      precision >= Math.max(1, scale) &&
+      precision <= 38;
+    if (!fits || (name === 'NUMERIC' && (scale > 9 || precision - scale > 29))) {
+      throw invalid(
+        this.text,
+        token.at,
+        `${name}(${precision}, ${scale}) is too large.`,
+        'NUMERIC holds 29 digits before the point and 9 after it.',
+      );
+    }
+    return { name, precision, scale };
+  }
+
+  #extract(): Expression {
+    const word = this.take();
+    const opening = this.peek();
+    this.expectSymbol('(');
+    const part = this.#part(EXTRACT_PARTS);
+    this.expectWord('FROM');
+    const operand = this.expression();
+    const zone = this.acceptWords('AT', 'TIME', 'ZONE') ? this.expression() : null;
+    this.close(')', opening);
+    return { kind: 'extract', part, operand, zone, at: word.at };
+  }
+
+  #interval(): Expression {
+    const word = this.take();
+    if (this.peek().kind === 'string') {
+      throw this.refuse(this.peek().at, 'An interval in quotes is not portable.', 'Write INTERVAL 7 DAY.');
+    }
+    const amount = this.#additive();
+    return { kind: 'interval', amount, part: this.#part(INTERVAL_PARTS), at: word.at };
+  }
+
+  #exists(): Expression {
+    const { at } = this.take();
+    const opening = this.peek();
+    this.expectSymbol('(');
+    const query = this.query();
+    this.close(')', opening);
+    return { kind: 'subquery', form: 'exists', query, at };
+  }
+
+  #part(known: readonly string[]): DatePart {
+    const token = this.take();
+    if (token.kind === 'string')
+      throw this.refuse(
+        token.at,
+        'A date part in quotes is not GoogleSQL.',
+        `Write ${token.value.toUpperCase()} without quotes, after the value.`,
+      );
+    if (token.kind !== 'word' || !known.includes(token.value)) {
+      const meant = didYouMean(token.value, known);
+      throw this.refuse(
+        token.at,
+        `“${token.text}” is no date part that is covered here.`,
+        meant ? `Did you mean ${meant}?` : `Use one of ${known.join(', ')}.`,
+      );
+    }
+    const opening = this.peek();
+    if (token.value !== 'WEEK' || !this.acceptSymbol('(')) return { name: token.value, weekday: null, at: token.at };
+    const weekday = this.take();
+    if (!WEEKDAYS.includes(weekday.value))
+      throw this.refuse(weekday.at, `“${weekday.text}” is no day of the week.`, 'Write WEEK(MONDAY).');
+    this.close(')', opening);
+    return { name: 'WEEK', weekday: weekday.value, at: token.at };
+  }
+
+  #columnOrCall(): Expression {
+    const first = this.take();
+    if (first.kind === 'word' && this.isSymbol('(')) return this.#call(first);
+    const path = [this.nameText(first)];
+    while (this.acceptSymbol('.')) path.push(this.nameAfterDot());
+    if (this.isSymbol('(')) throw this.refuse(first.at, `The function “${path.join('.')}” is not covered.`);
+    if (path.length > 2)
+      throw this.refuse(
+        first.at,
+        `“${path.join('.')}” has too many parts.`,
+        'Write alias.column; fields of structs are not covered.',
+      );
+    return { kind: 'column', path, at: first.at };
+  }
+
+  #call(word: Token): Expression {
+    const opening = this.take();
+    const row = portableFunction(word.value);
+    const distinct = this.acceptWords('DISTINCT');
+    const star = this.acceptSymbol('*');
+    const args: Expression[] = [];
+    let part: DatePart | null = null;
+    if (!star && !this.isSymbol(')')) {
+      do {
+        const takesPart = row?.part !== undefined && args.length === row.maxArgs;
+        if (
+          row?.part !== undefined &&
+          args.length === 0 &&
+          this.peek().kind === 'string' &&
+          this.isSymbol(',', 1) &&
+          /^[a-z]+$/i.test(this.peek().value)
+        ) {
+          throw this.refuse(
+            this.peek().at,
+            `${word.value} takes the date part last, without quotes.`,
+            `Write ${word.value}(…, ${this.peek().value.toUpperCase()}).`,
+          );
+        }
+        if (takesPart)
+          part = this.#part(word.value.startsWith('TIMESTAMP') ? [...DATE_PARTS, ...TIME_PARTS] : DATE_PARTS);
+        else args.push(this.expression());
+      } while (this.acceptSymbol(','));
+    }
+    if (this.isWord('HAVING'))
+      throw this.refuse(this.peek().at, 'HAVING inside an aggregate is not covered.', 'Use MAX_BY or MIN_BY.');
+    let nulls = this.#nullTreatment();
+    const orderBy = this.isWord('ORDER') ? this.orderBy() : [];
+    const limit = this.acceptWords('LIMIT') ? this.count() : null;
+    this.close(')', opening);
+    nulls ??= this.#nullTreatment();
+    if (this.isWord('FILTER') && this.isSymbol('(', 1)) {
+      throw this.refuse(
+        this.peek().at,
+        'FILTER is not GoogleSQL.',
+        'Write COUNTIF(condition), or SUM(IF(condition, value, 0)).',
+      );
+    }
+    const over = this.acceptWords('OVER') ? this.window() : null;
+    const call: Call = { name: word.value, at: word.at, distinct, star, args, part, nulls, orderBy, limit, over };
+    return { kind: 'call', ...call };
+  }
+
+  #nullTreatment(): 'IGNORE' | 'RESPECT' | null {
+    if (this.acceptWords('IGNORE', 'NULLS')) return 'IGNORE';
+    return this.acceptWords('RESPECT', 'NULLS') ? 'RESPECT' : null;
+  }
+
+  protected window(): WindowSpec {
+    const opening = this.peek();
+    if (this.isName()) return { base: this.name('a window'), partitionBy: [], orderBy: [], frame: null };
+    this.expectSymbol('(');
+    const base = this.isName() ? this.name('a window') : null;
+    const partitionBy = this.acceptWords('PARTITION', 'BY') ? this.expressions() : [];
+    const orderBy = this.isWord('ORDER') ? this.orderBy() : [];
+    const frame = this.isWord('ROWS') || this.isWord('RANGE') || this.isWord('GROUPS') ? this.#frame() : null;
+    this.close(')', opening);
+    return { base, partitionBy, orderBy, frame };
+  }
+
+  #frame(): WindowFrame {
+    const { value, at } = this.take();
+    if (value === 'GROUPS') throw this.refuse(at, 'GROUPS frames are not GoogleSQL.', 'Use ROWS or RANGE.');
+    const unit = value === 'ROWS' ? 'ROWS' : 'RANGE';
+    const between = this.acceptWords('BETWEEN');
+    const start = this.#bound();
+    if (between) this.expectWord('AND');
+    const end = between ? this.#bound() : null;
+    if (this.isWord('EXCLUDE')) throw this.refuse(this.peek().at, 'EXCLUDE in a frame is not GoogleSQL.');
+    return { unit, start, end };
+  }
+
+  #bound(): FrameBound {
+    if (this.acceptWords('CURRENT', 'ROW')) return { kind: 'current_row' };
+    if (this.acceptWords('UNBOUNDED', 'PRECEDING')) return { kind: 'unbounded_preceding' };
+    if (this.acceptWords('UNBOUNDED', 'FOLLOWING')) return { kind: 'unbounded_following' };
+    if (this.isWord('INTERVAL')) {
+      throw this.refuse(this.peek().at, 'A frame is bounded by a number.', 'Order by UNIX_DATE(day) and count days.');
+    }
+    const amount = this.#additive();
+    if (this.acceptWords('PRECEDING')) return { kind: 'preceding', amount };
+    if (this.acceptWords('FOLLOWING')) return { kind: 'following', amount };
+    throw this.unexpected('PRECEDING or FOLLOWING');
+  }
+
+  protected expressions(): readonly Expression[] {
+    const expressions = [this.expression()];
+    while (this.acceptSymbol(',')) expressions.push(this.expression());
+    return expressions;
+  }
+
+  protected orderBy(): readonly OrderItem[] {
+    this.expectWord('ORDER');
+    this.expectWord('BY');
+    const items: OrderItem[] = [];
+    do {
+      const expression = this.expression();
+      const descending = this.acceptWords('DESC');
+      if (!descending) this.acceptWords('ASC');
+      const nulls = this.acceptWords('NULLS', 'FIRST') ? 'FIRST' : this.acceptWords('NULLS', 'LAST') ? 'LAST' : null;
+      items.push({ expression, descending, nulls });
+    } while (this.acceptSymbol(','));
+    return items;
+  }
+
+  protected count(): Expression {
+    const token = this.peek();
+    if (token.kind === 'number' && /^\d+$/.test(token.value)) return this.#literal('INT64', this.take());
+    if (token.kind === 'param') return this.#primary();
+    throw this.unexpected('a whole number');
+  }
+}

@@ -1,0 +1,49 @@
+/** Rows as SQL -> a partition's Parquet file with the manifest entry that a published one has. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Warehouse, WarehouseTableDef } from '../../core/ports.ts';
+import { dataPartition } from '../../core/stage-partitions.ts';
+import type { DataPartition } from '../../core/types.ts';
+import { DuckDbSession } from '../../engine/duckdb-session.ts';
+import { literal } from '../../engine/sql-text.ts';
+
+export interface WrittenPartition {
+  readonly def: WarehouseTableDef;
+  readonly partition: DataPartition;
+  readonly localPath: string;
+}
+
+export type Load = Parameters<Warehouse['loadPartitions']>[1][number];
+
+/** One file from a query; its columns are what the query gives, whatever the definition says. */
+export async function writePartition(
+  folder: string,
+  def: WarehouseTableDef,
+  value: string,
+  query: string,
+): Promise<WrittenPartition> {
+  const localPath = join(
+    folder,
+    `${createHash('sha256')
+      .update(def.table + value + query)
+      .digest('hex')
+      .slice(0, 12)}.parquet`,
+  );
+  await using session = await DuckDbSession.open({ threads: 1 });
+  await session.run(`COPY (${query}) TO ${literal(localPath)} (FORMAT parquet)`);
+  const { rows } = await session.one(`SELECT count(*) AS rows FROM read_parquet(${literal(localPath)})`);
+  const bytes = await readFile(localPath);
+  const crc32c = createHash('sha256').update(bytes).digest('base64').slice(0, 8);
+  const file = {
+    key: `enriched/_staging/run/task/1/${value}.parquet`,
+    rows: Number(rows),
+    sizeBytes: bytes.length,
+    crc32c,
+  };
+  return { def, partition: dataPartition(value, [file]), localPath };
+}
+
+export function loadOf({ partition, localPath }: WrittenPartition): Load {
+  return { partition, localPaths: [localPath] };
+}
