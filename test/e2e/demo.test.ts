@@ -1,0 +1,132 @@
+/** The demo as a user runs it: every fault found, gold right by an independent reading of bronze, and nothing lost to kill -9. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import type { Publication } from '../../core/types.ts';
+import { DuckDbSession } from '../../engine/duckdb-session.ts';
+import { assay, type CliResult, startAssay } from '../fixtures-support/assay-cli.ts';
+
+const SIZE = ['--days', '4', '--orders-per-day', '40'];
+const LAYERS = ['silver', 'dims', 'enriched', 'gold'] as const;
+
+let base = '';
+let whole: CliResult;
+
+before(async () => {
+  base = await mkdtemp(join(tmpdir(), 'assay-demo-'));
+  whole = await assay(['demo', join(base, 'whole'), ...SIZE]);
+});
+after(() => rm(base, { recursive: true, force: true }));
+
+/** By table and partition: what its files hold. */
+async function contents(project: string): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const layer of LAYERS) {
+    const folder = join(project, 'data/ecommerce', layer);
+    const pointer = JSON.parse(await readFile(join(folder, '_latest.json'), 'utf8')) as { manifest: string };
+    const manifest = JSON.parse(
+      await readFile(join(project, 'data/ecommerce', pointer.manifest), 'utf8'),
+    ) as Publication;
+    for (const [table, published] of Object.entries(manifest.tables)) {
+      for (const [value, partition] of Object.entries(published.partitions)) {
+        found[`${layer}.${table}@${value}`] = partition.files.map((file) => file.crc32c).join();
+      }
+    }
+  }
+  return found;
+}
+
+async function reports(project: string): Promise<Record<string, string>> {
+  const folder = join(project, 'docs/validation_reports');
+  const found: Record<string, string> = {};
+  for (const name of await readdir(folder)) {
+    if (!/\.(md|results\.json)$/.test(name)) continue;
+    found[name] = createHash('sha256')
+      .update(await readFile(join(folder, name)))
+      .digest('hex');
+  }
+  return found;
+}
+
+async function query(sql: string): Promise<readonly Record<string, unknown>[]> {
+  const { stdout, stderr, code } = await assay(['query', sql, '--json'], { cwd: join(base, 'whole') });
+  assert.equal(code, 0, stderr);
+  return (JSON.parse(stdout) as { rows: Record<string, unknown>[] }).rows;
+}
+
+describe('assay demo', () => {
+  test('takes both runs to gold and finds every planted fault', () => {
+    assert.equal(whole.code, 0, whole.stdout + whole.stderr);
+    assert.match(whole.stdout, /All \d+ planted faults of \d+ kinds were found, and nothing else\./);
+    assert.doesNotMatch(whole.stdout, /✘/);
+  });
+
+  test('shows the figures that an independent reading of bronze comes to', async () => {
+    await using session = await DuckDbSession.open();
+    const bronze = (table: string): string =>
+      `(SELECT *, row_number() OVER () AS place FROM read_parquet('${join(base, 'whole/data/ecommerce/bronze', table)}/*/*.parquet', union_by_name = true))`;
+    const isBlank = (column: string): string =>
+      `lower(trim(coalesce(${column}, ''))) IN ('', 'none', 'null', 'n/a', 'nan')`;
+    const valid = `SELECT * FROM ${bronze('orders')} WHERE NOT ${isBlank('order_id')} AND NOT ${isBlank('customer_id')}
+      AND try_cast(trim(order_date) AS TIMESTAMP) IS NOT NULL AND gross_total >= 0 AND net_total >= 0
+      AND coalesce(total_discount_amount, 0) >= 0 AND net_total <= gross_total`;
+    const own = `SELECT * FROM (${valid}) v WHERE trim(customer_id) = (SELECT trim(min_by(customer_id, ingestion_ts || event_id)) FROM (${valid}) w WHERE trim(w.order_id) = trim(v.order_id))`;
+    const newest = `SELECT * FROM (${own}) QUALIFY row_number() OVER (PARTITION BY trim(order_id) ORDER BY ingestion_ts DESC, event_id DESC, place) = 1`;
+    const expected = await session.rows(
+      `SELECT strftime(try_cast(trim(order_date) AS TIMESTAMP), '%Y-%m-%d') AS day, count(*) AS orders,
+              sum(round(gross_total, 2)::DECIMAL(18,2))::VARCHAR AS gross, sum(round(net_total, 2)::DECIMAL(18,2))::VARCHAR AS net
+       FROM (${newest}) GROUP BY 1 ORDER BY 1`,
+    );
+    assert.ok(expected.length >= 4);
+    const actual = await query(
+      'SELECT CAST(metric_date AS STRING) AS day, orders_count AS orders, gross_revenue AS gross, net_revenue AS net FROM gold.fct_daily_dashboard WHERE orders_count > 0 ORDER BY 1',
+    );
+    const plain = (rows: readonly Record<string, unknown>[]) =>
+      rows.map((row) => [
+        String(row.day),
+        Number(row.orders),
+        Number(row.gross).toFixed(2),
+        Number(row.net).toFixed(2),
+      ]);
+    assert.deepEqual(plain(actual), plain(expected));
+  });
+
+  test('marts agree with each other on revenue and orders', async () => {
+    const [row] = await query(
+      `SELECT (SELECT SUM(gross_revenue) FROM gold.fct_daily_dashboard) AS dashboard,
+              (SELECT SUM(gross_revenue) FROM gold.fct_finance_revenue) AS finance,
+              (SELECT SUM(orders_count) FROM gold.fct_daily_dashboard) AS counted,
+              (SELECT SUM(orders) FROM gold.fct_shipping_analysis) AS shipped`,
+    );
+    assert.equal(String(row?.dashboard), String(row?.finance));
+    assert.equal(Number(row?.counted), Number(row?.shipped));
+  });
+
+  test('run again does nothing, in the same words', async () => {
+    const before = await contents(join(base, 'whole'));
+    const again = await assay(['demo', join(base, 'whole'), ...SIZE]);
+    assert.equal(again.code, 0, again.stderr);
+    assert.match(again.stdout, /nothing has changed/);
+    assert.deepEqual(await contents(join(base, 'whole')), before);
+  });
+
+  test('killed in the middle, again and again, ends with the same bytes and the same reports', async () => {
+    const project = join(base, 'killed');
+    let kills = 0;
+    for (const delayMs of [1_500, 2_500, 3_500, 4_500]) {
+      const { child, result } = startAssay(['demo', project, ...SIZE]);
+      const timer = setTimeout(() => child.kill('SIGKILL'), delayMs);
+      const { code } = await result;
+      clearTimeout(timer);
+      if (code === null) kills += 1;
+    }
+    assert.ok(kills >= 2, 'the demo was over before it could be killed');
+    const last = await assay(['demo', project, ...SIZE]);
+    assert.equal(last.code, 0, last.stdout + last.stderr);
+    assert.deepEqual(await contents(project), await contents(join(base, 'whole')));
+    assert.deepEqual(await reports(project), await reports(join(base, 'whole')));
+  });
+});
