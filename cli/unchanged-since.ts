@@ -1,4 +1,3 @@
-/** An ended run and the project as it is -> whether running it again could change anything. Reads names, sizes and manifests only. */
 import { canonicalJson } from '../core/fingerprint.ts';
 import { daysOfInterval } from '../core/partition.ts';
 import type { DagRun, PinnedInputs, TaskInstance } from '../core/types.ts';

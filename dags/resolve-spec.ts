@@ -162,7 +162,8 @@ function resolveSource(raw: RawTable): SourceSpec {
     table: source.table ?? raw.name,
     format: source.format ?? 'parquet',
     partitionKey,
-    select: source.select ?? (partitionKey === 'ingest_dt' ? 'interval' : 'changed'),
+    // A landing file has no day of its own: once it is in bronze, a later day finds it unchanged.
+    select: source.select ?? (partitionKey === 'ingest_dt' && !source.landing ? 'interval' : 'changed'),
     checksum: source.manifest?.checksum ?? (manifest === 'none' ? 'none' : 'bytes'),
     manifest,
     landing: landing
