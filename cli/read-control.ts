@@ -14,7 +14,8 @@ export async function withReader<T>(flags: GlobalFlags, read: (reader: RunReader
       'Nothing has run in this project yet. Start with: assay run <dag> --date <day>',
     );
   }
-  return read(opened.reader);
+  // Awaited here: the store closes when this function ends.
+  return await read(opened.reader);
 }
 
 /** The run of that id; `latest`: the one that was queued last. */

@@ -68,7 +68,7 @@ export async function server(flags: GlobalFlags, options: ServerOptions): Promis
   });
   lock.announce(listening.address);
   process.stdout.write(
-    `Assay ${packageVersion()} on ${listening.address} — ${project.dags.length} DAGs, schedules ${options.schedules ? 'on' : 'off'}. Ctrl-C stops it.\n`,
+    `Assay ${packageVersion()} on ${listening.address} — ${project.dags.length} ${project.dags.length === 1 ? 'DAG' : 'DAGs'}, schedules ${options.schedules ? 'on' : 'off'}. Ctrl-C stops it.\n`,
   );
 
   const stopWatching = watchSpecs(project.root, log, async () => {
