@@ -1,6 +1,10 @@
+/** An ended run and the project as it is -> whether running it again could change anything. Reads names, sizes and manifests only. */
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { gateSettings } from '../config/project-paths.ts';
 import { canonicalJson } from '../core/fingerprint.ts';
 import { daysOfInterval } from '../core/partition.ts';
-import type { DagRun, PinnedInputs, TaskInstance } from '../core/types.ts';
+import type { DagRun, PinnedInputs, Report, TaskInstance } from '../core/types.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { DagVersion } from '../scheduler/store/run-store.ts';
 import { createLogger } from './app.ts';
@@ -22,8 +26,27 @@ export async function unchangedSince(
   const instances = await scheduler.listTaskInstances(run.dagId, run.runId);
   if (instances.some(({ state }) => state !== 'success' && state !== 'skipped')) return false;
   return (
-    (await publicationsStand(project, version, instances)) && (await bronzeStands(project, version, run, instances))
+    (await gatesStand(project, instances)) &&
+    (await publicationsStand(project, version, instances)) &&
+    (await bronzeStands(project, version, run, instances))
   );
+}
+
+/** The reports say under which gates they were written. */
+async function gatesStand(project: Project, instances: readonly TaskInstance[]): Promise<boolean> {
+  const { mode, strictForeignKeys } = gateSettings(project.settings);
+  for (const { output } of instances) {
+    if (output?.kind !== 'report') continue;
+    const { name, runMarkdownPath } = output.report;
+    const path = join(project.root, dirname(runMarkdownPath), `${name}.results.json`);
+    const text = await readFile(path, 'utf8').catch(() => null);
+    if (text === null) return false;
+    const report = JSON.parse(text) as Report;
+    const strictBefore = report.settings.strict_foreign_keys;
+    if (report.mode !== mode[report.layer]) return false;
+    if (strictBefore !== undefined && strictBefore !== strictForeignKeys) return false;
+  }
+  return true;
 }
 
 async function publicationsStand(
