@@ -7,7 +7,7 @@ import type { BronzePartition, PublishedTable } from '../../core/types.ts';
 import { baseSettings, inputFingerprint, logicFingerprint } from '../base/logic-fingerprint.ts';
 import { type BronzeFolder, type BronzeListing, sortBronzeObjects, type WantedDays } from './bronze-folders.ts';
 import { parseManifest } from './bronze-manifest.ts';
-import { ingestLanding, type LandingFiles } from './ingest-landing.ts';
+import type { LandingFiles } from './ingest-landing.ts';
 
 export interface PinBronzeDeps {
   readonly bronze: ObjectStore;
@@ -39,7 +39,11 @@ export function createPinBronzeHandler(deps: PinBronzeDeps): TaskHandler {
     const bronze: Record<string, readonly BronzePartition[]> = {};
     const strays: Record<string, readonly string[]> = {};
     for (const table of context.spec.tables.filter(({ name }) => context.task.tables.includes(name))) {
-      if (table.source.landing) await ingestLanding(deps.bronze, deps.landing, table, context);
+      if (table.source.landing) {
+        // Loads an engine, which pinning delivered bronze does not need.
+        const { ingestLanding } = await import('./ingest-landing.ts');
+        await ingestLanding(deps.bronze, deps.landing, table, context);
+      }
       const pinned = await pinTable(deps, table, context, silver?.tables[table.name]);
       bronze[table.name] = pinned.partitions;
       if (pinned.strays.length > 0) strays[table.name] = pinned.strays;
