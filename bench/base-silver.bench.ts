@@ -6,7 +6,7 @@ import { openLake } from '../cli/lake.ts';
 import { bronzeFolder } from '../config/project-paths.ts';
 import { readSettings } from '../config/settings.ts';
 import { intervalOfDays } from '../core/partition.ts';
-import type { TaskContext } from '../core/ports.ts';
+import type { TaskContext, TaskHandler } from '../core/ports.ts';
 import type { Task, TaskOutput } from '../core/types.ts';
 import { compileDags } from '../dags/compile-dag.ts';
 import { readSpec } from '../dags/read-specs.ts';
@@ -93,19 +93,23 @@ async function runAssay(bronzeDir: string, folder: string): Promise<Readonly<Rec
   const outputs: Record<string, TaskOutput> = {};
   for (const dag of compileDags(spec)) {
     for (const task of dag.tasks) {
-      const handler =
-        task.kind === 'pin' && task.layer === 'bronze'
-          ? pin
-          : task.kind === 'build' && task.layer === 'silver'
-            ? build
-            : null;
+      const handler = handlerOf(task, pin, build);
       if (!handler) continue;
-      const output = await handler(await contextOf(task, folder, spec, outputs));
+      const output = await runTask(handler, await contextOf(task, folder, spec, outputs));
       outputs[task.id] = output;
       if (output.kind === 'staged') good[output.staged.table] = output.staged.account.output;
     }
   }
   return good;
+}
+
+async function runTask(handler: TaskHandler, context: TaskContext): Promise<TaskOutput> {
+  return handler(context);
+}
+
+function handlerOf(task: Task, pin: TaskHandler, build: TaskHandler): TaskHandler | null {
+  if (task.kind === 'pin' && task.layer === 'bronze') return pin;
+  return task.kind === 'build' && task.layer === 'silver' ? build : null;
 }
 
 async function contextOf(

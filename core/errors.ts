@@ -143,7 +143,7 @@ export function asPipelineError(thrown: unknown): PipelineError {
   if (thrown instanceof PipelineError) return thrown;
   const errno = (thrown as NodeJS.ErrnoException | null)?.code;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  if (errno === 'ENOSPC' || /no space left on device/i.test(message)) {
+  if (errno === 'ENOSPC' || /no space left on device|database or disk is full/i.test(message)) {
     return new PipelineError(
       'storage_full',
       `The disk is full: ${message}. Free some space, then clear the failed task.`,
