@@ -72,7 +72,7 @@ export async function server(flags: GlobalFlags, options: ServerOptions): Promis
   );
 
   const stopWatching = watchSpecs(project.root, log, async () => {
-    project = await openProject(said, project.root);
+    project = keepRunning(project, await openProject(said, project.root));
     issuesFoundAtMs = systemClock.now();
     tellFaults(project);
     await scheduler.replaceDags(project.dags);
@@ -90,7 +90,9 @@ function tellFaults(project: Project): void {
   for (const { folder, issues } of project.issues) {
     const errors = issues.filter((issue) => issue.severity === 'error');
     if (errors.length > 0)
-      process.stderr.write(`${folder} does not compile; its DAGs stay as they were:\n${renderIssues(errors)}\n`);
+      process.stderr.write(
+        `${folder} does not compile; a version of it that ran in this server goes on:\n${renderIssues(errors)}\n`,
+      );
   }
 }
 
@@ -100,6 +102,16 @@ function issuesOf(project: Project, foundAtMs: number): readonly PipelineIssue[]
       .filter((issue) => issue.severity === 'error')
       .map((issue) => ({ pipeline: folder.split('/').at(-1) ?? folder, issue, foundAtMs })),
   );
+}
+
+/** The project as it is now, with the last good version of each spec that does not compile any more. */
+function keepRunning(before: Project, now: Project): Project {
+  const broken = new Set(
+    now.issues.filter(({ issues }) => issues.some((issue) => issue.severity === 'error')).map(({ folder }) => folder),
+  );
+  const specs = before.specs.filter((spec) => broken.has(spec.folder));
+  const dags = before.dags.filter(({ spec }) => broken.has(spec.folder));
+  return { ...now, specs: [...now.specs, ...specs], dags: [...now.dags, ...dags] };
 }
 
 /** A broken edit keeps what runs; the next good one is live within the settling time. */
