@@ -1,7 +1,7 @@
 /** One run, triggered or taken up again, followed to its end: progress on stderr, the outcome as a value. */
 
 import { PipelineError } from '../core/errors.ts';
-import { addDays, dayOf, daysBetween, intervalOfDays, isDay } from '../core/partition.ts';
+import { dayOf, daysBetween, intervalOfDays, isDay } from '../core/partition.ts';
 import type { Dag, DagRun, Interval, JsonObject, TaskInstance } from '../core/types.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import { systemClock } from './app.ts';
@@ -138,7 +138,7 @@ export function watch(scheduler: Scheduler, project: Project): Disposable {
 export function describeInterval(interval: Interval, timezone = 'UTC'): string {
   const first = dayOf(interval.startMs, timezone);
   const last = interval.endMs > interval.startMs ? dayOf(interval.endMs - 1, timezone) : first;
-  return first === last ? first : `${first}..${addDays(last, 0).slice(first.slice(0, 8) === last.slice(0, 8) ? 8 : 0)}`;
+  return first === last ? first : `${first}..${last.slice(first.slice(0, 8) === last.slice(0, 8) ? 8 : 0)}`;
 }
 
 /** What a reader needs to know of an ended run, worst first. */

@@ -435,7 +435,7 @@ export interface Report {
   readonly decision: Decision;
   readonly tables: readonly TableAccount[];
   readonly results: readonly CheckResult[];
-  /** Sequence that readers see while this report is read; null before the first publication. */
+  /** Set only where the report refuses: what readers go on seeing. Else null, so that a rerun writes the same bytes. */
   readonly currentPublication: number | null;
   /** Settings that decided: thresholds, strict_foreign_keys. */
   readonly settings: JsonObject;

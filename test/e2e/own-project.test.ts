@@ -60,7 +60,7 @@ describe('a project of one CSV', () => {
     assert.match(stdout, /int46/);
   });
 
-  test('lets only one scheduler in; commands go to the server, and it resumes after kill -9', async () => {
+  test('lets only one scheduler in, survives a broken edit, takes commands, and resumes after kill -9', async () => {
     const first = startAssay(['server', '--port', '0', '--no-schedules'], { cwd: shop });
     const address = await new Promise<string>((resolve, reject) => {
       let said = '';
@@ -77,6 +77,20 @@ describe('a project of one CSV', () => {
     const followed = await assay(['run', 'shop', '--date', '2025-01-03'], { cwd: shop });
     assert.equal(followed.code, 0, followed.stderr);
     assert.equal((await assay(['trigger', 'shop', '--date', '2025-01-03'], { cwd: shop })).code, 7);
+    const tasks = async (): Promise<number> => {
+      const answer = await fetch(`${address}/api/v2/dags/shop/tasks`);
+      return answer.ok ? ((await answer.json()) as { total_entries: number }).total_entries : 0;
+    };
+    const faults = async (): Promise<number> =>
+      ((await (await fetch(`${address}/api/v2/importErrors`)).json()) as { total_entries: number }).total_entries;
+    const before = await tasks();
+    assert.ok(before > 0);
+    await writeFile(join(shop, 'specs/shop/broken.yml'), 'broken: [\n');
+    for (let at = 0; at < 50 && (await faults()) === 0; at += 1)
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(await faults(), 1);
+    assert.equal(await tasks(), before, 'a broken edit must keep the last good version');
+    await rm(join(shop, 'specs/shop/broken.yml'));
     first.child.kill('SIGKILL');
     await first.result;
     assert.equal((await assay(['run', 'shop', '--date', '2025-01-04'], { cwd: shop })).code, 0);
