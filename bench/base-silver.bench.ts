@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLake } from '../cli/lake.ts';
-import { bronzeFolder } from '../config/project-paths.ts';
+import { bronzeLocation } from '../config/lake-location.ts';
 import { readSettings } from '../config/settings.ts';
 import { intervalOfDays } from '../core/partition.ts';
 import type { TaskContext, TaskHandler } from '../core/ports.ts';
@@ -83,9 +83,10 @@ async function runAssay(bronzeDir: string, folder: string): Promise<Readonly<Rec
     env: {},
     flags: { 'lake.base_path': join(folder, 'lake'), 'lake.bronze.base_path': bronzeDir },
   });
-  if (bronzeFolder(settings, 'ecommerce') !== bronzeDir) throw new Error('bronze lies elsewhere');
+  const location = bronzeLocation(settings, 'ecommerce');
+  if (location.kind !== 'local' || location.folder !== bronzeDir) throw new Error('bronze lies elsewhere');
   const { spec } = await readSpec({ root, folder: 'specs/ecommerce', environment: 'local', env: {} });
-  const lake = openLake(settings, spec.pipeline);
+  const lake = await openLake(settings, spec.pipeline);
   const deps = { publications: lake.publications, strictForeignKeys: false };
   const pin = createPinBronzeHandler({ ...deps, bronze: lake.bronzeStore });
   const build = createBuildSilverHandler({ ...deps, bronze: lake.bronzeFiles, lake: lake.files, duckdb: LIMITS });
@@ -131,5 +132,6 @@ async function contextOf(
     log: { debug: silent, info: silent, warn: silent, error: silent },
     signal: new AbortController().signal,
     tempDir,
+    holdTimeout: () => {},
   };
 }

@@ -45,7 +45,7 @@ export function publicationsReader(project: () => Project): PublicationsReader {
     current: async () => {
       const summaries: PublicationSummary[] = [];
       for (const { pipeline } of project().specs) {
-        const { publications } = openLake(project().settings, pipeline);
+        const { publications } = await openLake(project().settings, pipeline);
         for (const layer of ['silver', 'dims', 'enriched', 'gold'] as const) {
           const publication = await publications.current(layer);
           if (publication) summaries.push(summaryOf(publication, true));
@@ -56,7 +56,7 @@ export function publicationsReader(project: () => Project): PublicationsReader {
     list: async (layer) => {
       const summaries: PublicationSummary[] = [];
       for (const { pipeline } of project().specs) {
-        const { publications } = openLake(project().settings, pipeline);
+        const { publications } = await openLake(project().settings, pipeline);
         const current = await publications.current(layer);
         for await (const publication of publications.history(layer)) {
           summaries.push(summaryOf(publication, publication.sequence === current?.sequence));

@@ -2,18 +2,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { warehouseFile } from '../config/project-paths.ts';
 import { daysOfInterval } from '../core/partition.ts';
 import type { TaskContext, TaskHandlers } from '../core/ports.ts';
 import type { Spec } from '../core/spec.ts';
 import type { Publication, PublishedLayer, Task, TaskOutput } from '../core/types.ts';
-import { openDuckDbWarehouse } from '../serving/duckdb-warehouse.ts';
 import { martDefinition } from '../transforms/gold/build-gold.ts';
 import { createLogger } from './app.ts';
 import { createHandlers } from './handlers.ts';
 import { openLake } from './lake.ts';
 import type { Project } from './project.ts';
 import { outputFact } from './task-words.ts';
+import { warehouseOpener } from './warehouse.ts';
 
 interface RolledBack {
   readonly layer: PublishedLayer;
@@ -42,32 +41,14 @@ async function rebuild(
   tasks: readonly Task[],
   { after }: RolledBack,
 ): Promise<string[]> {
-  const days = daysOfInterval(after.interval, spec.timezone);
   const outputs: Record<string, TaskOutput> = {};
   const lines: string[] = [];
   for (const task of tasks) {
     const handler = handlers[`${task.kind}.${task.layer}`] ?? handlers[task.kind];
     if (!handler) throw new Error(`no handler for ${task.id}`);
     const tempDir = await mkdtemp(join(tmpdir(), 'assay-rollback-'));
-    const context: TaskContext = {
-      spec,
-      task,
-      run: {
-        dagId: after.dagId,
-        runId: after.runId,
-        interval: after.interval,
-        firstDay: days.first,
-        runDate: days.last,
-        conf: {},
-      },
-      tryNumber: after.sequence,
-      outputs,
-      log: createLogger('warn'),
-      signal: new AbortController().signal,
-      tempDir,
-    };
     try {
-      const output = await handler(context);
+      const output = await handler(contextOf(spec, task, after, outputs, tempDir));
       outputs[task.id] = output;
       lines.push(`  ${task.id}  ${outputFact(output)}`);
     } finally {
@@ -77,14 +58,37 @@ async function rebuild(
   return lines;
 }
 
+function contextOf(
+  spec: Spec,
+  task: Task,
+  after: Publication,
+  outputs: TaskContext['outputs'],
+  tempDir: string,
+): TaskContext {
+  const { dagId, runId, interval, sequence } = after;
+  const days = daysOfInterval(interval, spec.timezone);
+  return {
+    spec,
+    task,
+    run: { dagId, runId, interval, firstDay: days.first, runDate: days.last, conf: {} },
+    tryNumber: sequence,
+    outputs,
+    log: createLogger('warn'),
+    signal: new AbortController().signal,
+    tempDir,
+    holdTimeout: () => {},
+  };
+}
+
 async function restoreMarts(project: Project, spec: Spec, { before, after }: RolledBack): Promise<string[]> {
   const { settings } = project;
-  const { files } = openLake(settings, spec.pipeline);
-  const warehouse = await openDuckDbWarehouse({
-    path: warehouseFile(settings),
-    memoryLimit: settings.values['engine.duckdb.memory_limit'],
-    threads: settings.values['engine.threads'],
-  });
+  const lake = await openLake(settings, spec.pipeline);
+  const task = project.dags
+    .flatMap(({ dag }) => (dag.pipeline === spec.pipeline ? dag.tasks : []))
+    .find(({ kind, layer }) => kind === 'publish' && layer === 'gold');
+  if (!task) return [];
+  const tempDir = await mkdtemp(join(tmpdir(), 'assay-rollback-'));
+  const warehouse = await warehouseOpener(settings, spec.pipeline, lake)(contextOf(spec, task, after, {}, tempDir));
   const lines: string[] = [];
   try {
     for (const mart of spec.marts) {
@@ -94,14 +98,12 @@ async function restoreMarts(project: Project, spec: Spec, { before, after }: Rol
         (partition) => present[partition.value]?.fingerprint !== partition.fingerprint,
       );
       const removed = Object.keys(present).filter((value) => !(value in target));
-      const loads = await Promise.all(
-        changed.map(async (partition) => ({ partition, localPaths: await files.localPaths(partition.files) })),
-      );
-      await warehouse.loadPartitions(martDefinition(mart), loads, removed);
+      await warehouse.loadPartitions(martDefinition(mart), changed, removed);
       lines.push(`  gold.${mart.name}  ${changed.length} partitions restored, ${removed.length} removed`);
     }
   } finally {
     await warehouse.close();
+    await rm(tempDir, { recursive: true, force: true });
   }
   return lines;
 }

@@ -1,10 +1,9 @@
 /** Settings -> the table task kind → handler. Imports the engines, so only task children load it. */
 import { resolve } from 'node:path';
-import { gateSettings, landingFolder, warehouseFile } from '../config/project-paths.ts';
+import { gateSettings, landingFolder } from '../config/project-paths.ts';
 import type { Settings } from '../config/settings.ts';
-import type { TaskContext, TaskHandler, TaskHandlers, Warehouse } from '../core/ports.ts';
+import type { TaskHandler, TaskHandlers } from '../core/ports.ts';
 import type { TaskOutput } from '../core/types.ts';
-import { openDuckDbWarehouse } from '../serving/duckdb-warehouse.ts';
 import { createPublishHandler } from '../storage/publish-handler.ts';
 import { createBuildSilverHandler } from '../transforms/base/run-base.ts';
 import { createPinBronzeHandler } from '../transforms/bronze/pin-bronze.ts';
@@ -17,35 +16,49 @@ import { createLoadHandler } from '../transforms/gold/load.ts';
 import { createPublishGoldHandler } from '../transforms/gold/publish-gold.ts';
 import { createValidateHandler } from '../validation/validate-handler.ts';
 import { openLake } from './lake.ts';
+import { warehouseOpener } from './warehouse.ts';
+
+const KINDS = [
+  'pin.bronze',
+  'pin.dims',
+  'branch',
+  'short_circuit',
+  'build.silver',
+  'build.dims',
+  'build.enriched',
+  'build.gold',
+  'load',
+  'validate',
+  'publish',
+  'publish.gold',
+] as const;
+type Handlers = { readonly [Kind in (typeof KINDS)[number]]: TaskHandler };
 
 /** One table for every pipeline of the project: each handler opens the lake of the pipeline that its task belongs to. */
 export function createHandlers(settings: Settings): TaskHandlers {
-  const byPipeline = new Map<string, TaskHandlers>();
-  const handlersOf = (pipeline: string): TaskHandlers => {
+  const byPipeline = new Map<string, Promise<Handlers>>();
+  const handlersOf = (pipeline: string): Promise<Handlers> => {
     const known = byPipeline.get(pipeline);
     if (known) return known;
     const made = pipelineHandlers(settings, pipeline);
     byPipeline.set(pipeline, made);
     return made;
   };
-  const kinds = Object.keys(handlersOf(''));
-  return Object.fromEntries(kinds.map((kind) => [kind, (context) => handlerFor(handlersOf, kind, context)(context)]));
+  return Object.fromEntries(
+    KINDS.map((kind): [string, TaskHandler] => [
+      kind,
+      async (context) => (await handlersOf(context.spec.pipeline))[kind](context),
+    ]),
+  );
 }
 
-function handlerFor(handlersOf: (pipeline: string) => TaskHandlers, kind: string, context: TaskContext): TaskHandler {
-  const handler = handlersOf(context.spec.pipeline)[kind];
-  if (!handler) throw new Error(`no handler for ${kind}`);
-  return handler;
-}
-
-function pipelineHandlers(settings: Settings, pipeline: string): TaskHandlers {
+async function pipelineHandlers(settings: Settings, pipeline: string): Promise<Handlers> {
   const { values, root } = settings;
-  const lake = openLake(settings, pipeline);
+  const lake = await openLake(settings, pipeline);
   const { publications } = lake;
   const gates = gateSettings(settings);
   const duckdb = { memoryLimit: values['engine.duckdb.memory_limit'], threads: values['engine.threads'] };
-  const openWarehouse = (signal: AbortSignal): Promise<Warehouse> =>
-    openDuckDbWarehouse({ path: warehouseFile(settings), ...duckdb, signal });
+  const openWarehouse = warehouseOpener(settings, pipeline, lake);
   const landing = { path: (relative: string) => resolve(landingFolder(settings, pipeline), relative) };
   const reading = { lake: lake.files, publications, duckdb };
   return {
@@ -68,8 +81,8 @@ function pipelineHandlers(settings: Settings, pipeline: string): TaskHandlers {
       ...reading,
       projectRoot: root,
     }),
-    'build.gold': createBuildGoldHandler({ ...reading, openWarehouse }),
-    load: createLoadHandler({ ...reading, openWarehouse }),
+    'build.gold': createBuildGoldHandler({ publications, openWarehouse }),
+    load: createLoadHandler({ publications, openWarehouse }),
     validate: createValidateHandler({ ...reading, bronze: lake.bronzeFiles, gates, root }),
     publish: createPublishHandler({ publications }),
     'publish.gold': createPublishGoldHandler({ openWarehouse, publish: createPublishHandler({ publications }) }),

@@ -11,7 +11,7 @@ process.on('disconnect', () => process.exit(0));
 
 async function answer(job: QueryJob): Promise<QueryReply> {
   try {
-    const { publications, files } = openLake(job.settings, job.pipeline);
+    const { publications, files } = await openLake(job.settings, job.pipeline);
     const { maxRows, maxSeconds, sql } = job;
     const { publication: read, ...answer } = await queryGold({ publications, lake: files, sql, maxRows, maxSeconds });
     // The most refined layer that was read comes first.

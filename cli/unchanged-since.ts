@@ -54,7 +54,7 @@ async function publicationsStand(
   version: DagVersion,
   instances: readonly TaskInstance[],
 ): Promise<boolean> {
-  const { publications } = openLake(project.settings, version.spec.pipeline);
+  const { publications } = await openLake(project.settings, version.spec.pipeline);
   const published = instances.flatMap(({ output }) => (output?.kind === 'published' ? [output.publication] : []));
   if (published.length === 0) return false;
   for (const { layer, sequence } of published) {
@@ -70,7 +70,7 @@ async function bronzeStands(
   instances: readonly TaskInstance[],
 ): Promise<boolean> {
   const { createPinBronzeHandler } = await import('../transforms/bronze/pin-bronze.ts');
-  const lake = openLake(project.settings, version.spec.pipeline);
+  const lake = await openLake(project.settings, version.spec.pipeline);
   const pin = createPinBronzeHandler({
     bronze: lake.bronzeStore,
     publications: lake.publications,
@@ -96,6 +96,7 @@ async function bronzeStands(
       log: createLogger('silent'),
       signal: new AbortController().signal,
       tempDir: '',
+      holdTimeout: () => {},
     });
     if (now.kind !== 'pinned' || !sameInterval(before.pinned, now.pinned, version)) return false;
   }

@@ -5,14 +5,6 @@ import type { Spec } from '../core/spec.ts';
 import type { TaskDefaults } from '../core/types.ts';
 import type { Settings } from './settings.ts';
 
-/** Holds `silver/`, `dims/`, `enriched/`, `gold/`, `quarantine/` of one pipeline. */
-export const lakeFolder = (settings: Settings, pipeline: string): string =>
-  resolve(settings.root, named(settings.values['lake.base_path'], pipeline), pipeline);
-
-/** Holds one folder for each bronze table. */
-export const bronzeFolder = (settings: Settings, pipeline: string): string =>
-  resolve(settings.root, named(settings.values['lake.bronze.base_path'], pipeline));
-
 export const landingFolder = (settings: Settings, pipeline: string): string =>
   resolve(settings.root, named(settings.values['landing.base_path'], pipeline));
 

@@ -60,6 +60,31 @@ const text: Pick<SettingDefinition<string>, 'allowed' | 'parse'> = {
   parse: (value) => (typeof value === 'string' && value.trim() !== '' ? value : undefined),
 };
 
+/** Null: not set. */
+const optional = <T>(
+  inner: Pick<SettingDefinition<T>, 'allowed' | 'parse'>,
+): Pick<SettingDefinition<T | null>, 'allowed' | 'parse'> => inner;
+
+const decimal = (min: number, max: number): Pick<SettingDefinition<number>, 'allowed' | 'parse'> => ({
+  allowed: `a number, ${min} to ${max}`,
+  parse: (value) => {
+    const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+    return typeof number === 'number' && number >= min && number <= max ? number : undefined;
+  },
+});
+
+const bucketName: Pick<SettingDefinition<string>, 'allowed' | 'parse'> = {
+  allowed: 'the name of a bucket, without gs:// or s3://',
+  parse: (value) =>
+    typeof value === 'string' && /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/.test(value) ? value : undefined,
+};
+
+const url: Pick<SettingDefinition<string>, 'allowed' | 'parse'> = {
+  allowed: 'an address that begins with http:// or https://',
+  parse: (value) =>
+    typeof value === 'string' && /^https?:\/\/[^\s/]+/.test(value) ? value.replace(/\/+$/, '') : undefined,
+};
+
 const memory: Pick<SettingDefinition<string>, 'allowed' | 'parse'> = {
   allowed: 'a size with its unit, e.g. 512MB, 1GB or 1.5GiB',
   parse: (value) =>
@@ -80,6 +105,23 @@ const byEnvironment =
 
 const cores = availableParallelism();
 
+const SANDBOX_PORT = 4610;
+const SANDBOX_ADDRESS = `http://127.0.0.1:${SANDBOX_PORT}`;
+
+const keepVersions = (layer: string) =>
+  setting({
+    describes: `So many versions of ${layer} are kept, however old.`,
+    ...wholeNumber(2, 100_000),
+    byDefault: 30,
+  });
+
+const keepDays = (layer: string) =>
+  setting({
+    describes: `Versions of ${layer} younger than this are kept, however many.`,
+    ...wholeNumber(0, 36_500),
+    byDefault: 30,
+  });
+
 export const SETTING_KEYS = {
   environment: setting({
     describes: 'Which environment: names the section of config.yml and the overlay of the specs.',
@@ -88,20 +130,169 @@ export const SETTING_KEYS = {
     variables: ['PIPELINE_ENV'],
   }),
   storage: setting({
-    describes: 'Where the lake lies.',
-    ...oneOf('local', 'gcs'),
-    byDefault: byEnvironment<'local' | 'gcs'>({ local: 'local', dev: 'gcs', prod: 'gcs', sandbox: 'gcs' }),
+    describes: 'Where the lake lies: a folder, Cloud Storage, or S3 and what speaks like it.',
+    ...oneOf('local', 'gcs', 's3'),
+    byDefault: byEnvironment<'local' | 'gcs' | 's3'>({ local: 'local', dev: 'gcs', prod: 'gcs', sandbox: 'gcs' }),
   }),
   'lake.base_path': setting({
-    describes: 'Folder of the lake; each pipeline has a folder of its name in it.',
+    describes: 'Folder of a local lake; each pipeline has a folder of its name in it.',
     ...path,
     byDefault: 'data',
   }),
+  'lake.bucket': setting({
+    describes: 'Bucket of the lake, for storage gcs and s3.',
+    ...optional(bucketName),
+    byDefault: (environment): string | null => (environment === 'sandbox' ? 'assay-sandbox' : null),
+    variables: ['LAKE_BUCKET'],
+  }),
+  'lake.prefix': setting({
+    describes: 'What the keys of the lake begin with in its bucket; each pipeline has a folder of its name below.',
+    allowed: 'a path without a leading slash; empty for none',
+    parse: (value): string | undefined =>
+      typeof value === 'string' && !value.startsWith('/') ? value.replace(/\/*$/, value === '' ? '' : '/') : undefined,
+    byDefault: '',
+  }),
   'lake.bronze.base_path': setting({
-    describes: 'Folder that holds one folder for each bronze table.',
-    ...path,
-    byDefault: 'data/{pipeline}/bronze',
+    describes:
+      'Folder, or gs:// or s3:// address, that holds one folder for each bronze table; default: bronze/ of the lake.',
+    allowed: `${path.allowed}; or gs://bucket/prefix, s3://bucket/prefix`,
+    parse: (value): string | null | undefined => path.parse(value),
+    byDefault: null,
     variables: ['BRONZE_BASE_PATH'],
+  }),
+  'cache.path': setting({
+    describes: 'Folder in which objects of a bucket are kept for the engines to read.',
+    ...path,
+    byDefault: '.assay/cache',
+  }),
+  'cache.max_size': setting({
+    describes: 'How much the cache may hold; what was read longest ago goes first.',
+    ...memory,
+    byDefault: '20GB',
+  }),
+  'publish.mirror': setting({
+    describes:
+      'Are published partitions also copied to <layer>/<table>/<key>=<value>/ for readers that know only folders?',
+    ...oneOf('none', 'canonical'),
+    byDefault: 'none' as const,
+  }),
+  'retention.silver.versions': keepVersions('silver'),
+  'retention.dims.versions': keepVersions('dims'),
+  'retention.enriched.versions': keepVersions('enriched'),
+  'retention.gold.versions': keepVersions('gold'),
+  'retention.silver.days': keepDays('silver'),
+  'retention.dims.days': keepDays('dims'),
+  'retention.enriched.days': keepDays('enriched'),
+  'retention.gold.days': keepDays('gold'),
+  'retention.grace_hours': setting({
+    describes: 'Nothing younger than this is collected, referenced or not: a run may still be writing or reading it.',
+    ...wholeNumber(1, 8_760),
+    byDefault: 48,
+  }),
+  'google.project': setting({
+    describes: 'Project that is billed for BigQuery and Cloud Storage.',
+    ...optional(text),
+    byDefault: (environment): string | null => (environment === 'sandbox' ? 'assay-sandbox' : null),
+    variables: ['GOOGLE_CLOUD_PROJECT'],
+  }),
+  'google.key_file': setting({
+    describes:
+      'Credentials file: a service account key or a workload identity configuration; default: what Google’s clients find by themselves.',
+    allowed: path.allowed,
+    parse: (value): string | null | undefined => path.parse(value),
+    byDefault: null,
+  }),
+  'gcs.endpoint': setting({
+    describes: 'Address of another server that speaks Cloud Storage’s API; no credentials are sent to it.',
+    ...optional(url),
+    byDefault: (environment): string | null => (environment === 'sandbox' ? SANDBOX_ADDRESS : null),
+  }),
+  's3.endpoint': setting({
+    describes: 'Address of a server that speaks S3, e.g. MinIO; default: Amazon’s.',
+    ...optional(url),
+    byDefault: null as string | null,
+    variables: ['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'],
+  }),
+  's3.region': setting({
+    describes: 'Region of the bucket.',
+    ...text,
+    byDefault: 'us-east-1',
+    variables: ['AWS_REGION', 'AWS_DEFAULT_REGION'],
+  }),
+  's3.force_path_style': setting({
+    describes: 'Is the bucket named in the path instead of the host name? Most servers besides Amazon’s need it.',
+    ...isTrue,
+    byDefault: false,
+  }),
+  'bigquery.endpoint': setting({
+    describes: 'Address of another server that speaks BigQuery’s API; no credentials are sent to it.',
+    ...optional(url),
+    byDefault: (environment): string | null => (environment === 'sandbox' ? SANDBOX_ADDRESS : null),
+  }),
+  'bigquery.location': setting({
+    describes: 'Location of the datasets; the bucket has to lie in the same.',
+    ...text,
+    byDefault: 'US',
+    variables: ['BQ_LOCATION'],
+  }),
+  'bigquery.dataset': setting({
+    describes: 'Name of the dataset of a layer.',
+    allowed: 'letters, digits and _, with {layer} and, if wanted, {pipeline}',
+    parse: (value): string | undefined =>
+      typeof value === 'string' && value.includes('{layer}') && /^[A-Za-z0-9_{}]+$/.test(value) ? value : undefined,
+    byDefault: '{pipeline}_{layer}',
+  }),
+  'bigquery.maximum_bytes_billed': setting({
+    describes: 'A query that would read more is refused before it starts.',
+    ...optional(memory),
+    byDefault: byEnvironment<string | null>({ local: null, dev: '100GB', prod: '1TB', sandbox: '10GB' }),
+  }),
+  'bigquery.reservation': setting({
+    describes:
+      'Reservation that jobs run in: projects/P/locations/L/reservations/R; default: as the project is set up.',
+    ...optional(text),
+    byDefault: null as string | null,
+  }),
+  'bigquery.swap': setting({
+    describes:
+      'How marts become visible. transaction: all of a run at once, bytes are billed; copy: free, each table at once but not all together.',
+    ...oneOf('transaction', 'copy'),
+    byDefault: 'transaction' as 'transaction' | 'copy',
+  }),
+  'bigquery.price_per_tib': setting({
+    describes: 'US dollars for a TiB that a query reads, for the costs that are shown.',
+    ...decimal(0, 1_000),
+    byDefault: 6.25,
+  }),
+  'bigquery.parallel_jobs': setting({
+    describes: 'Load jobs at the same time of one task.',
+    ...wholeNumber(1, 100),
+    byDefault: 8,
+  }),
+  'query.max_seconds': setting({
+    describes: 'A query over HTTP or on the command line is ended after this.',
+    ...wholeNumber(1, 3_600),
+    byDefault: 60,
+  }),
+  'query.max_rows': setting({
+    describes: 'Most rows that one query over HTTP may be given.',
+    ...wholeNumber(1, 10_000_000),
+    byDefault: 100_000,
+  }),
+  'query.max_size': setting({
+    describes: 'Most bytes that one answer over HTTP may have.',
+    ...memory,
+    byDefault: '64MB',
+  }),
+  'sandbox.port': setting({
+    describes: 'Port of `assay sandbox` on 127.0.0.1.',
+    ...wholeNumber(0, 65_535),
+    byDefault: SANDBOX_PORT,
+  }),
+  'sandbox.path': setting({
+    describes: 'Folder in which the sandbox keeps buckets and datasets.',
+    ...path,
+    byDefault: '.assay/sandbox/cloud',
   }),
   'landing.base_path': setting({
     describes: 'Folder that the landing paths of the specs begin in.',
@@ -195,7 +386,7 @@ export const SETTING_KEYS = {
   'state.path': setting({
     describes: 'Folder of run store, logs and temporary files.',
     ...path,
-    byDefault: '.assay',
+    byDefault: byEnvironment({ local: '.assay', dev: '.assay/dev', prod: '.assay/prod', sandbox: '.assay/sandbox' }),
   }),
   'reports.path': setting({
     describes: 'Folder of the validation reports, instead of the one that the spec names.',
@@ -215,9 +406,24 @@ export type SettingValues = {
 /** A word for several keys: what a flag or variable sets at once. */
 export const KEY_GROUPS: { readonly [group: string]: readonly SettingKey[] } = {
   gates: ['gates.bronze', 'gates.silver', 'gates.dims', 'gates.enriched', 'gates.gold'],
+  'retention.versions': [
+    'retention.silver.versions',
+    'retention.dims.versions',
+    'retention.enriched.versions',
+    'retention.gold.versions',
+  ],
+  'retention.days': ['retention.silver.days', 'retention.dims.days', 'retention.enriched.days', 'retention.gold.days'],
 };
 
 export const isSettingKey = (key: string): key is SettingKey => Object.hasOwn(SETTING_KEYS, key);
 
 /** `warehouse.load` -> `ASSAY_WAREHOUSE_LOAD`. */
 export const variableName = (key: string): string => `ASSAY_${key.toUpperCase().replaceAll('.', '_')}`;
+
+/** Bytes of a size as settings write it: `1GB` is 10⁹, `1GiB` is 2³⁰. */
+export function parseSize(size: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s?([KMGT])(i?)B$/.exec(size.trim());
+  if (!match) throw new Error(`no size: ${size}`);
+  const [, amount, unit = 'K', binary] = match;
+  return Math.round(Number(amount) * (binary ? 1024 : 1000) ** ('KMGT'.indexOf(unit) + 1));
+}

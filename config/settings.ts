@@ -53,7 +53,7 @@ export function environmentVariables(): EnvironmentVariables {
  * Flag > environment variable > `environments.<name>` of config.yml > the rest of config.yml > default.
  * A variable that is empty counts as unset. A project without config.yml has the defaults.
  *
- * @throws PipelineError `setting_invalid` with every wrong value and unknown key; `not_implemented` for clouds
+ * @throws PipelineError `setting_invalid` with every wrong value and unknown key
  */
 export async function readSettings({ root, flags = {}, env = process.env }: ReadSettingsOptions): Promise<Settings> {
   const text = await readFile(join(root, CONFIG_FILE), 'utf8').catch((thrown: NodeJS.ErrnoException) => {
@@ -78,7 +78,6 @@ export async function readSettings({ root, flags = {}, env = process.env }: Read
     values: Object.fromEntries(resolved.map(({ key, sources }) => [key, sources[0]?.value])),
     sources: Object.fromEntries(resolved.map(({ key, sources }) => [key, sources])),
   } as unknown as Settings;
-  assertImplemented(settings);
   return deepFreeze(settings);
 }
 
@@ -237,22 +236,6 @@ function badValue(key: SettingKey, { name, raw, origin }: RawSource): Problem {
 function invalid(problems: readonly Problem[]): PipelineError {
   const messages = new Set(problems.map((problem) => problem.message));
   return new PipelineError('setting_invalid', [...messages].join('\n'), { context: problems[0]?.context ?? {} });
-}
-
-/** The adapters of clouds come later; nothing may quietly run on this machine instead. */
-function assertImplemented({ environment, values, sources }: Settings): void {
-  const missing = [
-    ...(values.storage === 'local' ? [] : (['storage'] as const)),
-    ...(values['warehouse.kind'] === 'duckdb' ? [] : (['warehouse.kind'] as const)),
-  ];
-  if (missing.length === 0) return;
-  const said = missing.map((key) => `${key} = ${values[key]} (${sources[key][0]?.origin})`).join(', ');
-  throw new PipelineError(
-    'not_implemented',
-    `The environment ${environment} asks for ${said}, which this version does not have. ` +
-      `Use --env local, or set storage: local and warehouse: {kind: duckdb} for environments.${environment} in ${CONFIG_FILE}.`,
-    { context: { environment } },
-  );
 }
 
 function deepFreeze<T>(value: T): T {

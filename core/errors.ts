@@ -5,7 +5,7 @@ import type { JsonObject, ReportRef } from './types.ts';
 interface ErrorCodeRow {
   /** May the same attempt succeed later without anyone changing anything? */
   readonly retryable: boolean;
-  readonly httpStatus: 400 | 404 | 409 | 422 | 500 | 501 | 503 | 507;
+  readonly httpStatus: 400 | 403 | 404 | 409 | 413 | 422 | 500 | 501 | 503 | 507;
   /** 1 internal, 2 usage, 3 spec invalid, 4 gate breached, 5 run failed, 7 conflict, 8 backend unreachable. */
   readonly exitCode: 1 | 2 | 3 | 4 | 5 | 7 | 8;
 }
@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   sql_not_portable: row(false, 422, 3),
   sql_invalid: row(false, 422, 3),
   transform_invalid: row(false, 422, 3),
+  query_too_large: row(false, 413, 2),
   // what was asked for is not there, or there already
   dag_not_found: row(false, 404, 2),
   run_not_found: row(false, 404, 2),
@@ -49,10 +50,14 @@ export const ERROR_CODES = {
   // storage and warehouse
   storage_unavailable: row(true, 503, 8),
   storage_full: row(true, 507, 8),
+  storage_denied: row(false, 403, 8),
   object_not_found: row(false, 404, 5),
   precondition_failed: row(false, 409, 7),
   publish_conflict: row(false, 409, 7),
+  publish_held: row(false, 409, 7),
   warehouse_unavailable: row(true, 503, 8),
+  warehouse_quota: row(true, 503, 8),
+  warehouse_denied: row(false, 403, 8),
   warehouse_schema: row(false, 422, 5),
   warehouse_rejected: row(false, 422, 5),
   server_unreachable: row(true, 503, 8),
@@ -76,12 +81,19 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 export class PipelineError extends Error {
   readonly code: ErrorCode;
   readonly context: JsonObject;
+  /** Not to be tried again before so long; null: as the retry policy says. */
+  readonly retryAfterMs: number | null;
 
-  constructor(code: ErrorCode, message: string, options: { context?: JsonObject; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { context?: JsonObject; cause?: unknown; retryAfterMs?: number } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
     this.code = code;
     this.context = options.context ?? {};
+    this.retryAfterMs = options.retryAfterMs ?? null;
   }
 
   get retryable(): boolean {

@@ -14,6 +14,7 @@ import type {
   Task,
   TaskOutput,
   Verdict,
+  WarehouseJob,
 } from './types.ts';
 
 /** The only source of now. */
@@ -36,6 +37,16 @@ export interface ObjectInfo {
   readonly sizeBytes: number;
   /** Opaque; changes with every write of the key. */
   readonly generation: string;
+  /** When this generation was written, epoch ms, by the store's own clock. */
+  readonly writtenAtMs: number;
+  /** Base64 of the big-endian CRC-32C where the store keeps one, else null. */
+  readonly crc32c: string | null;
+}
+
+/** Bytes `[start, end)` of an object; without `end`, to its end. A negative start counts from the end, as in `Array.slice`. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end?: number;
 }
 
 /** `'absent'`: the key must not exist. A generation: it must be that one. */
@@ -44,21 +55,33 @@ export type Precondition = 'absent' | { readonly generation: string };
 /**
  * A flat namespace of immutable-by-habit objects; keys use `/`, never begin with one.
  *
- * @throws PipelineError `precondition_failed` (final), `object_not_found` (final), `storage_unavailable` (retryable), `storage_full`
+ * A mutation is retried inside the store only where a precondition makes a repeat harmless. Where a reply is lost, a
+ * conditional write may have happened and yet end as `precondition_failed`: the caller reads back before it decides.
+ *
+ * @throws PipelineError `precondition_failed` (final), `object_not_found` (final), `storage_unavailable` (retryable),
+ *   `storage_denied` (final), `storage_full`, `data_unreadable` where bytes do not match the store's checksum
  */
 export interface ObjectStore {
   /** Reads a small object whole; null where the key does not exist. */
   read(key: string): Promise<{ readonly body: Uint8Array; readonly generation: string } | null>;
+  /** What `list` would say of this one key; null where it does not exist. */
+  stat(key: string): Promise<ObjectInfo | null>;
+  /** The bytes in chunks, of one generation throughout, in bounded memory. Throws `object_not_found`; a range past the end is empty. */
+  stream(key: string, range?: ByteRange): AsyncIterable<Uint8Array>;
   /** Writes whole or not at all; durable when it returns. */
   write(key: string, body: Uint8Array, precondition?: Precondition): Promise<ObjectInfo>;
   /** Takes over a local file: the store may move or copy it. */
   writeFile(key: string, localPath: string, precondition?: Precondition): Promise<ObjectInfo>;
+  /** Copies inside the store, without the bytes passing through here where it can. Throws `object_not_found`. */
+  copy(from: string, to: string, precondition?: Precondition): Promise<ObjectInfo>;
   /** All keys with the prefix, sorted by key, pages followed. */
   list(prefix: string): AsyncIterable<ObjectInfo>;
   /** True where it was there. */
   delete(key: string, precondition?: Precondition): Promise<boolean>;
   /** A path on this machine from which engines read the object; remote stores keep a bounded cache. Not to be written to. */
   localPath(key: string): Promise<string>;
+  /** Address of the object for other programs: `gs://bucket/prefix/key`, `s3://…`, `file:///…`. */
+  uri(key: string): string;
   /** For messages: `data/ecommerce/` or `gs://bucket/prefix/`. */
   readonly displayName: string;
 }
@@ -113,10 +136,27 @@ export interface PublicationStore extends PublicationReader {
 export interface WarehouseTableDef {
   readonly dataset: 'enriched' | 'gold' | 'dims' | 'silver';
   readonly table: string;
-  readonly columns: readonly { readonly name: string; readonly type: string; readonly description?: string }[];
+  readonly columns: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly description?: string;
+    /** Resource names of policy tags; where left out, those that the table has are kept. */
+    readonly policyTags?: readonly string[];
+  }[];
   readonly partitionKey: string | null;
   readonly clusterBy: readonly string[];
   readonly description: string;
+  /** What only a cloud warehouse keeps; the embedded one passes over it. */
+  readonly options?: WarehouseTableOptions;
+}
+
+export interface WarehouseTableOptions {
+  /** Lower case, at most 63 characters. */
+  readonly labels: { readonly [key: string]: string };
+  /** Must every reader's query name the partitions that it reads? */
+  readonly requirePartitionFilter: boolean;
+  /** Partitions older than this are dropped by the warehouse; null: never. */
+  readonly partitionExpirationDays: number | null;
 }
 
 export interface MartBuild {
@@ -133,20 +173,27 @@ export interface BuiltMart {
   readonly rowsByPartition: { readonly [partition: string]: number };
 }
 
+/** Who uses a warehouse, for its job labels, its log and its end. A part of every TaskContext. */
+export type WarehouseUse = Pick<TaskContext, 'run' | 'task' | 'log' | 'signal' | 'tempDir' | 'holdTimeout'>;
+
+/** Opened for one task and closed after it: an embedded warehouse admits one process. */
+export type OpenWarehouse = (use: WarehouseUse) => Promise<Warehouse>;
+
 /**
  * Speaks GoogleSQL; one process at a time holds an embedded one, so callers open, work and close.
  *
- * @throws PipelineError `warehouse_unavailable` (retryable), `warehouse_schema`, `warehouse_rejected`
+ * @throws PipelineError `warehouse_unavailable` (retryable), `warehouse_quota` (retryable, late), `warehouse_denied`,
+ *   `warehouse_schema`, `warehouse_rejected`
  */
 export interface Warehouse {
   /** Fingerprint by partition of what is loaded; `'absent'` where the table does not exist. Never guesses: a failed look throws. */
   loaded(dataset: WarehouseTableDef['dataset'], table: string): Promise<ReadonlyMap<string, string> | 'absent'>;
   /** Creates the table, or adds columns. Never drops or narrows. */
   ensureTable(def: WarehouseTableDef): Promise<void>;
-  /** Replaces exactly one partition by these local Parquet files, whole or not at all; a repeat changes nothing. */
+  /** Replaces exactly these partitions by their lake files, each whole or not at all; a repeat changes nothing. */
   loadPartitions(
     def: WarehouseTableDef,
-    partitions: readonly { readonly partition: DataPartition; readonly localPaths: readonly string[] }[],
+    partitions: readonly DataPartition[],
     removed: readonly string[],
   ): Promise<readonly LoadReceipt[]>;
   /** Builds the touched partitions of a mart into a table beside the target. */
@@ -161,6 +208,8 @@ export interface Warehouse {
     builds: readonly Pick<MartBuild, 'def' | 'days' | 'fingerprints'>[],
     removed: { readonly [table: string]: readonly string[] },
   ): Promise<void>;
+  /** Jobs that this opening has run or adopted so far, with what they cost; empty where nothing is billed. */
+  jobs(): readonly WarehouseJob[];
   close(): Promise<void>;
 }
 
@@ -190,6 +239,8 @@ export interface TaskContext {
   readonly signal: AbortSignal;
   /** An empty folder of this attempt's own, removed afterwards. */
   readonly tempDir: string;
+  /** True while the task only waits for another machine's turn: that time does not count towards its timeout. */
+  readonly holdTimeout: (isHeld: boolean) => void;
 }
 
 /** Does one task. What it returns is stored with the run; what it throws decides about a retry. */
@@ -207,6 +258,14 @@ export interface GateSettings {
 /** Resolves lake objects to files that engines can read. */
 export interface LakeFiles {
   localPaths(files: readonly DataFile[]): Promise<readonly string[]>;
+}
+
+/** The same for a warehouse that reads the lake by itself. */
+export interface LakeObjects extends LakeFiles {
+  /** Address of the object for a warehouse that reads it by itself: `gs://…`. */
+  uri(file: DataFile): string;
+  /** The last bytes of the object, at most so many: where Parquet keeps its footer. */
+  tail(file: DataFile, bytes: number): Promise<Uint8Array>;
 }
 
 /** Resolves bronze keys to files that engines can read. */

@@ -199,6 +199,8 @@ export interface TaskError {
   readonly code: string;
   readonly message: string;
   readonly retryable: boolean;
+  /** Not to be tried again before so long, e.g. until a quota is refilled. */
+  readonly retryAfterMs?: number;
 }
 
 // ------------------------------------------------------------------ what passes between tasks
@@ -208,10 +210,10 @@ export type TaskOutput =
   | { readonly kind: 'pinned'; readonly pinned: PinnedInputs }
   | { readonly kind: 'branch'; readonly follow: readonly string[]; readonly because: string }
   | { readonly kind: 'short_circuit'; readonly proceed: boolean; readonly because: string }
-  | { readonly kind: 'staged'; readonly staged: StagedTable }
+  | { readonly kind: 'staged'; readonly staged: StagedTable; readonly jobs?: readonly WarehouseJob[] }
   | { readonly kind: 'report'; readonly report: ReportRef }
-  | { readonly kind: 'published'; readonly publication: PublicationRef }
-  | { readonly kind: 'loaded'; readonly receipts: readonly LoadReceipt[] }
+  | { readonly kind: 'published'; readonly publication: PublicationRef; readonly jobs?: readonly WarehouseJob[] }
+  | { readonly kind: 'loaded'; readonly receipts: readonly LoadReceipt[]; readonly jobs?: readonly WarehouseJob[] }
   | { readonly kind: 'triggered'; readonly dagId: string; readonly runId: string };
 
 /** Files and publications that a run reads, fixed by its `pin` tasks. */
@@ -463,6 +465,24 @@ export interface ReportRef {
 // ------------------------------------------------------------------ warehouse
 
 /** What the warehouse said about one partition. */
+/** One job of a cloud warehouse as it ended, with what it cost. */
+export interface WarehouseJob {
+  readonly kind: 'load' | 'query' | 'copy' | 'extract';
+  readonly jobId: string;
+  readonly location: string;
+  /** `dataset.table` that it wrote or read. */
+  readonly table: string;
+  readonly bytesProcessed: number;
+  readonly bytesBilled: number;
+  readonly slotMs: number;
+  /** US dollars on demand, by the price in the settings; 0 for loads, copies and extracts. */
+  readonly costUsd: number;
+  /** True where an earlier try had started it and this one took its result. */
+  readonly wasAdopted: boolean;
+  /** Where a person reads it in the cloud console. */
+  readonly link: string;
+}
+
 export interface LoadReceipt {
   readonly table: string;
   readonly partition: string;

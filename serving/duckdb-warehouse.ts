@@ -1,8 +1,8 @@
 /** The warehouse port on one DuckDB file: what is loaded is what the ledger says, and every change is one transaction. */
 import { PipelineError } from '../core/errors.ts';
 import { fingerprint } from '../core/fingerprint.ts';
-import type { BuiltMart, MartBuild, Warehouse, WarehouseTableDef } from '../core/ports.ts';
-import type { DataPartition, LoadReceipt } from '../core/types.ts';
+import type { BuiltMart, LakeFiles, MartBuild, Warehouse, WarehouseTableDef } from '../core/ports.ts';
+import type { DataPartition, LoadReceipt, WarehouseJob } from '../core/types.ts';
 import { type DuckDbSession, fileList } from '../engine/duckdb-session.ts';
 import { identifiers } from '../engine/sql-text.ts';
 import { writePartitions } from '../engine/write-partitions.ts';
@@ -21,7 +21,6 @@ import { buildMartTable } from './duckdb-marts.ts';
 import { createOrWiden, existingColumns } from './duckdb-schema.ts';
 import { buildTableName, columnSchemas, displayName, inPartitions, tableName } from './duckdb-tables.ts';
 
-type Partitions = Parameters<Warehouse['loadPartitions']>[1];
 type SwapBuilds = Parameters<Warehouse['swapMarts']>[0];
 
 /**
@@ -30,7 +29,9 @@ type SwapBuilds = Parameters<Warehouse['swapMarts']>[0];
  *
  * @throws PipelineError `warehouse_unavailable` (retryable) where another process holds the file, `warehouse_rejected` where it is no database
  */
-export async function openDuckDbWarehouse(options: DuckDbFileOptions): Promise<Warehouse> {
+export async function openDuckDbWarehouse(
+  options: DuckDbFileOptions & { readonly lake: LakeFiles },
+): Promise<Warehouse> {
   const { session, close } = await openDuckDbFile(options);
   try {
     await createLedger(session);
@@ -38,15 +39,17 @@ export async function openDuckDbWarehouse(options: DuckDbFileOptions): Promise<W
     await close();
     throw thrown;
   }
-  return new DuckDbWarehouse(session, close);
+  return new DuckDbWarehouse(session, options.lake, close);
 }
 
 class DuckDbWarehouse implements Warehouse {
   readonly #session: DuckDbSession;
+  readonly #lake: LakeFiles;
   readonly #close: () => Promise<void>;
 
-  constructor(session: DuckDbSession, close: () => Promise<void>) {
+  constructor(session: DuckDbSession, lake: LakeFiles, close: () => Promise<void>) {
     this.#session = session;
+    this.#lake = lake;
     this.#close = close;
   }
 
@@ -62,36 +65,34 @@ class DuckDbWarehouse implements Warehouse {
 
   async loadPartitions(
     def: WarehouseTableDef,
-    partitions: Partitions,
+    partitions: readonly DataPartition[],
     removed: readonly string[],
   ): Promise<readonly LoadReceipt[]> {
     await this.ensureTable(def);
     const loaded = await loadedEntries(this.#session, def);
     const changed = partitions.filter(
-      ({ partition }) => loaded.get(partition.value)?.fingerprint !== partition.fingerprint,
+      (partition) => loaded.get(partition.value)?.fingerprint !== partition.fingerprint,
     );
     const gone = removed.filter((value) => loaded.has(value));
     if (changed.length > 0 || gone.length > 0) await this.#replace(def, changed, gone);
-    return partitions.map(({ partition }) => ({
+    return partitions.map((partition) => ({
       table: displayName(def),
       partition: partition.value,
       rows: partition.rows,
       sizeBytes: partition.sizeBytes,
       jobId: jobId(def, partition),
-      changed: changed.some((other) => other.partition.value === partition.value),
+      changed: changed.some((other) => other.value === partition.value),
     }));
   }
 
-  async #replace(def: WarehouseTableDef, changed: Partitions, gone: readonly string[]): Promise<void> {
+  async #replace(def: WarehouseTableDef, changed: readonly DataPartition[], gone: readonly string[]): Promise<void> {
     const session = this.#session;
-    const files = changed.map(({ partition, localPaths }) => ({
-      value: partition.value,
-      rows: partition.rows,
-      localPaths,
-    }));
+    const files: { value: string; rows: number; localPaths: readonly string[] }[] = [];
+    for (const { value, rows, files: stored } of changed)
+      files.push({ value, rows, localPaths: await this.#lake.localPaths(stored) });
     await checkFiles(session, def, files);
     const paths = files.flatMap((partition) => partition.localPaths);
-    const touched = [...changed.map(({ partition }) => partition.value), ...gone];
+    const touched = [...changed.map(({ value }) => value), ...gone];
     await transaction(session, async () => {
       await session.run(`DELETE FROM ${tableName(def)} WHERE ${inPartitions(def, touched)}`);
       // BY NAME: files have their own order of columns, and older ones fewer of them.
@@ -108,7 +109,7 @@ class DuckDbWarehouse implements Warehouse {
       await rememberLoads(
         session,
         def,
-        changed.map(({ partition }) => ({
+        changed.map((partition) => ({
           partition: partition.value,
           fingerprint: partition.fingerprint,
           rows: partition.rows,
@@ -193,6 +194,10 @@ class DuckDbWarehouse implements Warehouse {
   async #dropBuild(def: WarehouseTableDef): Promise<void> {
     await this.#session.run(`DROP TABLE IF EXISTS ${buildTableName(def)}`);
     await forgetBuilds(this.#session, def.table);
+  }
+
+  jobs(): readonly WarehouseJob[] {
+    return [];
   }
 
   async close(): Promise<void> {

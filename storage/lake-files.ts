@@ -1,17 +1,23 @@
 /** Objects of the lake and of bronze -> files that engines can read. */
 import { stat } from 'node:fs/promises';
 import { PipelineError } from '../core/errors.ts';
-import type { BronzeFiles, LakeFiles, ObjectStore } from '../core/ports.ts';
+import type { BronzeFiles, LakeObjects, ObjectStore } from '../core/ports.ts';
 import type { DataFile } from '../core/types.ts';
 import { isMissing, storageError } from './storage-error.ts';
 
 /** @throws PipelineError `object_not_found`; `data_unreadable` where a file has another size than was published */
-export function createLakeFiles(store: ObjectStore): LakeFiles {
+export function createLakeFiles(store: ObjectStore): LakeObjects {
   return {
     localPaths: async (files) => {
       const paths: string[] = [];
       for (const file of files) paths.push(await verifiedPath(store, file));
       return paths;
+    },
+    uri: (file) => store.uri(file.key),
+    tail: async (file, bytes) => {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of store.stream(file.key, { start: -bytes })) chunks.push(chunk);
+      return Buffer.concat(chunks);
     },
   };
 }

@@ -3,12 +3,15 @@ import { randomUUID } from 'node:crypto';
 import type { BigIntStats, Dirent } from 'node:fs';
 import { copyFile, link, open, readdir, realpath, rename, rm, stat, unlink, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { PipelineError } from '../core/errors.ts';
-import type { ObjectInfo, ObjectStore, Precondition } from '../core/ports.ts';
+import type { ByteRange, ObjectInfo, ObjectStore, Precondition } from '../core/ports.ts';
 import { ensureFolder, syncFile, syncFolder, writeNewFile } from './durable-files.ts';
 import { withFileLock } from './file-lock.ts';
 import { assertKeyPrefix, assertObjectKey } from './object-key.ts';
 import { errnoOf, isMissing, storageError } from './storage-error.ts';
+
+const STREAM_CHUNK_BYTES = 1024 * 1024;
 
 export interface LocalStoreOptions {
   /** Absolute path of the folder; made with the first write. */
@@ -62,6 +65,29 @@ export function openLocalStore(options: LocalStoreOptions): ObjectStore {
         return takeOver(key, localPath, path, precondition);
       }),
 
+    stat: (key) =>
+      guarded('look at', key, async (path) => {
+        const stats = await statFile(path);
+        return stats === null ? null : infoOf(key, stats);
+      }),
+
+    stream: (key, range) => streamFile(key, pathOf(key), range ?? { start: 0 }),
+
+    copy: (from, to, precondition) =>
+      guarded('copy to', to, async (path) => {
+        const source = pathOf(from);
+        if ((await statFile(source)) === null) throw objectNotFound(from, source);
+        await ensureFolder(dirname(path));
+        const temporary = temporaryBeside(path);
+        try {
+          await copyFile(source, temporary);
+          await syncFile(temporary);
+          return await place(to, temporary, path, precondition);
+        } finally {
+          await rm(temporary, { force: true });
+        }
+      }),
+
     list: (prefix) => listObjects(root, assertKeyPrefix(prefix)),
 
     delete: (key, precondition) => guarded('delete', key, (path) => remove(key, path, precondition)),
@@ -71,7 +97,37 @@ export function openLocalStore(options: LocalStoreOptions): ObjectStore {
         if ((await statFile(path)) === null) throw objectNotFound(key, path);
         return path;
       }),
+
+    uri: (key) => pathToFileURL(pathOf(key)).href,
   };
+}
+
+/** One open file throughout, so that a replacement meanwhile does not mix in. */
+async function* streamFile(key: string, path: string, range: ByteRange): AsyncIterable<Uint8Array> {
+  try {
+    const handle = await open(path, 'r');
+    try {
+      const { size } = await handle.stat();
+      const start = range.start < 0 ? Math.max(0, size + range.start) : range.start;
+      const end = Math.min(size, range.end ?? size);
+      for (let at = start; at < end; ) {
+        const { bytesRead, buffer } = await handle.read(
+          Buffer.alloc(Math.min(STREAM_CHUNK_BYTES, end - at)),
+          0,
+          null,
+          at,
+        );
+        if (bytesRead === 0) return;
+        yield buffer.subarray(0, bytesRead);
+        at += bytesRead;
+      }
+    } finally {
+      await handle.close();
+    }
+  } catch (thrown) {
+    if (isMissing(thrown)) throw objectNotFound(key, path);
+    throw storageError(thrown, `read ${key}`, path);
+  }
 }
 
 async function readWhole(path: string): Promise<{ body: Uint8Array; generation: string } | null> {
@@ -282,6 +338,8 @@ const infoOf = (key: string, stats: BigIntStats): ObjectInfo => ({
   key,
   sizeBytes: Number(stats.size),
   generation: generationOf(stats),
+  writtenAtMs: Number(stats.mtimeMs),
+  crc32c: null,
 });
 
 const temporaryBeside = (path: string): string => join(dirname(path), `.tmp-${randomUUID()}`);

@@ -32,6 +32,7 @@ const MAY_USE_PACKAGE: readonly (readonly [RegExp, RegExp])[] = [
   [/^nodejs-polars$/, /^(engine\/|transforms\/enriched\/)/],
   [/^@google-cloud\/storage$/, /^storage\/.*gcs/],
   [/^@google-cloud\/bigquery$/, /^serving\/.*bigquery/],
+  [/^@aws-sdk\//, /^storage\/.*s3/],
   [/^(hono|@hono\/.*)(\/|$)/, /^(api|sandbox|cli)\//],
   [/^yaml$/, /^(dags|config)\//],
   [/^(kysely|libsql|pg)$/, /^scheduler\/store\//],

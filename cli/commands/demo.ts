@@ -1,7 +1,9 @@
 /** `assay demo`: dirty bronze generated, taken to gold through the scheduler, and every planted fault accounted for. */
 import { mkdir, rm } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
-import { bronzeFolder, lakeFolder, stateFolder, warehouseFile } from '../../config/project-paths.ts';
+import { bronzeLocation, type Location, lakeLocation } from '../../config/lake-location.ts';
+import { stateFolder, warehouseFile } from '../../config/project-paths.ts';
+import type { Settings } from '../../config/settings.ts';
 import { PipelineError } from '../../core/errors.ts';
 import { addDays } from '../../core/partition.ts';
 import type { DemoPlan } from '../../demo/demo-plan.ts';
@@ -36,7 +38,7 @@ const DAG = 'ecom_silver_to_gold_pipeline';
 /** Exit code 0 only where both runs succeed and what was found is what was planted. */
 export async function demo(flags: GlobalFlags, dir: string | undefined, options: DemoFlags): Promise<void> {
   const project = await demoProject(flags, dir);
-  const bronzeDir = bronzeFolder(project.settings, PIPELINE);
+  const bronzeDir = folderOfBronze(project.settings, PIPELINE);
   if (options.reset) await reset(project);
   const plan = await generate(bronzeDir, options);
   const outcomes = await runAll(project, plan);
@@ -86,9 +88,9 @@ async function reset(project: Project): Promise<void> {
       `Process ${holder.pid} runs a scheduler on this project${holder.address ? ` (${holder.address})` : ''}. Stop it before --reset.`,
     );
   }
-  const lake = lakeFolder(settings, PIPELINE);
+  const lake = folderOfLake(settings, PIPELINE);
   const folders = [lake, stateFolder(settings), warehouseFile(settings), `${warehouseFile(settings)}.wal`];
-  const bronze = bronzeFolder(settings, PIPELINE);
+  const bronze = folderOfBronze(settings, PIPELINE);
   if (!bronze.startsWith(`${lake}/`)) {
     throw new PipelineError(
       'usage',
@@ -164,8 +166,16 @@ async function whereToLook(project: Project): Promise<string[]> {
     `reports    ${here(reports)}/SILVER_QUALITY.md (and BRONZE_, DIMS_SNAPSHOT_, ENRICHED_, GOLD_)`,
     `gold       assay query "select * from gold.fct_daily_dashboard order by metric_date"`,
     `tables     assay ls        versions   assay versions silver`,
-    `quarantine ${here(lakeFolder(project.settings, PIPELINE))}/quarantine/`,
+    `quarantine ${here(folderOfLake(project.settings, PIPELINE))}/quarantine/`,
     `warehouse  ${here(warehouseFile(project.settings))}`,
     `server     npm start, or assay server, then http://${host}:${port}`,
   ];
+}
+
+const folderOfLake = (settings: Settings, pipeline: string): string => folderOf(lakeLocation(settings, pipeline));
+const folderOfBronze = (settings: Settings, pipeline: string): string => folderOf(bronzeLocation(settings, pipeline));
+
+function folderOf(location: Location): string {
+  if (location.kind === 'local') return location.folder;
+  throw new PipelineError('not_implemented', 'The demo runs with --env local.');
 }

@@ -24,7 +24,7 @@ export async function ls(
   options: PipelineOption & { readonly files?: boolean },
 ): Promise<void> {
   const project = await openProject(flags);
-  const { publications, store } = openLake(project.settings, requirePipeline(project, options.pipeline).pipeline);
+  const { publications, store } = await openLake(project.settings, requirePipeline(project, options.pipeline).pipeline);
   if (name === undefined) return listTables(publications.current, options.json ?? false);
   const { layer, tableName } = parseTable(name);
   const publication = await publications.current(layer);
@@ -114,7 +114,7 @@ async function listTables(
 export async function versions(flags: GlobalFlags, layerName: string, options: PipelineOption): Promise<void> {
   const project = await openProject(flags);
   const spec = requirePipeline(project, options.pipeline);
-  const { publications } = openLake(project.settings, spec.pipeline);
+  const { publications } = await openLake(project.settings, spec.pipeline);
   const layer = parseLayer(layerName);
   const all: Publication[] = [];
   for await (const publication of publications.history(layer)) all.push(publication);
@@ -156,7 +156,7 @@ export async function rollback(
 ): Promise<void> {
   const project = await openProject(flags);
   const spec = requirePipeline(project, options.pipeline);
-  const lake = openLake(project.settings, spec.pipeline);
+  const lake = await openLake(project.settings, spec.pipeline);
   const layer = parseLayer(layerName);
   const sequence = Number(options.to);
   if (!Number.isInteger(sequence) || sequence < 1)

@@ -72,7 +72,9 @@ export class InProcessExecutor implements Executor {
     const log = lineLogger(clock, write);
     const tempDir = tempFolderOf(stateDir, request.attemptId);
     makeTempFolder(tempDir);
-    const result = await runHandler(handlers, { spec, task, run, tryNumber, outputs, log, signal, tempDir });
+    const holdTimeout = (): void => {};
+    const facts = { spec, task, run, tryNumber, outputs, log, signal, tempDir, holdTimeout };
+    const result = await runHandler(handlers, facts);
     if (result.kind === 'failed') {
       const { code, message } = result.error;
       write({ timestamp: isoInstant(clock.now()), level: 'error', event: message, code, stack: result.stack });

@@ -56,7 +56,9 @@ export function serveAttempts(options: ServeOptions): void {
     aborts.set(attemptId, abort);
     const log = lineLogger(options.clock, (line) => send({ type: 'log', attemptId, line }));
     const { signal } = abort;
-    const result = await runHandler(handlers, { spec, task, run, tryNumber, outputs, log, signal, tempDir });
+    const holdTimeout = (): void => {};
+    const facts = { spec, task, run, tryNumber, outputs, log, signal, tempDir, holdTimeout };
+    const result = await runHandler(handlers, facts);
     aborts.delete(attemptId);
     report(message, result);
     await removeTempFolder(tempDir);

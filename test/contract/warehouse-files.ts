@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Warehouse, WarehouseTableDef } from '../../core/ports.ts';
+import type { LakeFiles, WarehouseTableDef } from '../../core/ports.ts';
 import { dataPartition } from '../../core/stage-partitions.ts';
 import type { DataPartition } from '../../core/types.ts';
 import { DuckDbSession } from '../../engine/duckdb-session.ts';
@@ -13,8 +13,6 @@ export interface WrittenPartition {
   readonly partition: DataPartition;
   readonly localPath: string;
 }
-
-export type Load = Parameters<Warehouse['loadPartitions']>[1][number];
 
 /** One file from a query; its columns are what the query gives, whatever the definition says. */
 export async function writePartition(
@@ -36,7 +34,7 @@ export async function writePartition(
   const bytes = await readFile(localPath);
   const crc32c = createHash('sha256').update(bytes).digest('base64').slice(0, 8);
   const file = {
-    key: `enriched/_staging/run/task/1/${value}.parquet`,
+    key: localPath,
     rows: Number(rows),
     sizeBytes: bytes.length,
     crc32c,
@@ -44,6 +42,7 @@ export async function writePartition(
   return { def, partition: dataPartition(value, [file]), localPath };
 }
 
-export function loadOf({ partition, localPath }: WrittenPartition): Load {
-  return { partition, localPaths: [localPath] };
-}
+/** A lake in which the key of a file is its path. */
+export const PATHS_AS_KEYS: LakeFiles = {
+  localPaths: async (files) => files.map(({ key }) => key),
+};

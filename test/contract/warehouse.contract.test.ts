@@ -13,7 +13,7 @@ import { DuckDbSession } from '../../engine/duckdb-session.ts';
 import { literal } from '../../engine/sql-text.ts';
 import { openDuckDbWarehouse } from '../../serving/duckdb-warehouse.ts';
 import { withTempFolder } from '../fixtures-support/temp-folder.ts';
-import { loadOf, type WrittenPartition, writePartition } from './warehouse-files.ts';
+import { PATHS_AS_KEYS, type WrittenPartition, writePartition } from './warehouse-files.ts';
 
 interface Adapter {
   readonly name: string;
@@ -26,7 +26,7 @@ const pathIn = (folder: string): string => join(folder, 'warehouse.duckdb');
 
 const duckdb: Adapter = {
   name: 'duckdb',
-  open: (folder) => openDuckDbWarehouse({ path: pathIn(folder), threads: 1, lockWaitMs: 0 }),
+  open: (folder) => openDuckDbWarehouse({ path: pathIn(folder), lake: PATHS_AS_KEYS, threads: 1, lockWaitMs: 0 }),
   read: async (folder, query) => {
     await using session = await DuckDbSession.open({ path: pathIn(folder) });
     return await session.rows(query);
@@ -97,7 +97,7 @@ async function withSales(
   await withTempFolder(async (folder) => {
     const warehouse = await adapter.open(folder);
     try {
-      await warehouse.loadPartitions(SALES, [loadOf(await first(folder)), loadOf(await second(folder))], []);
+      await warehouse.loadPartitions(SALES, [(await first(folder)).partition, (await second(folder)).partition], []);
       await work(warehouse, folder);
     } finally {
       await warehouse.close();
@@ -137,7 +137,7 @@ for (const adapter of [duckdb]) {
         adapter,
         async (warehouse, folder) => {
           const newer = await writePartition(folder, SALES, '2025-01-02', rows('2025-01-02', [7, '1.00'], [8, '2.00']));
-          const [receipt] = await warehouse.loadPartitions(SALES, [loadOf(newer)], []);
+          const [receipt] = await warehouse.loadPartitions(SALES, [newer.partition], []);
           assert.deepEqual([receipt?.partition, receipt?.rows, receipt?.changed], ['2025-01-02', 2, true]);
         },
         async (folder) => {
@@ -153,7 +153,7 @@ for (const adapter of [duckdb]) {
 
     test('a repeat changes nothing and has the same job id', async () => {
       await withSales(adapter, async (warehouse, folder) => {
-        const loads = [loadOf(await first(folder)), loadOf(await second(folder))];
+        const loads = [(await first(folder)).partition, (await second(folder)).partition];
         const once = await warehouse.loadPartitions(SALES, loads, []);
         const twice = await warehouse.loadPartitions(SALES, loads, []);
         assert.deepEqual(
@@ -187,12 +187,12 @@ for (const adapter of [duckdb]) {
         const warehouse = await adapter.open(folder);
         await warehouse.loadPartitions(
           def,
-          [loadOf(await writePartition(folder, def, '', rows('2025-01-01', [1, '1.00'], [2, '2.00'])))],
+          [(await writePartition(folder, def, '', rows('2025-01-01', [1, '1.00'], [2, '2.00']))).partition],
           [],
         );
         await warehouse.loadPartitions(
           def,
-          [loadOf(await writePartition(folder, def, '', rows('2025-01-05', [3, '3.00'])))],
+          [(await writePartition(folder, def, '', rows('2025-01-05', [3, '3.00']))).partition],
           [],
         );
         await warehouse.close();
@@ -210,8 +210,8 @@ for (const adapter of [duckdb]) {
             '2025-01-01',
             `SELECT * FROM (${rows('2025-01-01', [1, '1.00'])}) WHERE FALSE`,
           );
-          await warehouse.loadPartitions(SALES, [loadOf(empty)], []);
-          const [again] = await warehouse.loadPartitions(SALES, [loadOf(empty)], []);
+          await warehouse.loadPartitions(SALES, [empty.partition], []);
+          const [again] = await warehouse.loadPartitions(SALES, [empty.partition], []);
           assert.equal(again?.changed, false);
         },
         async (folder) => {
@@ -262,7 +262,7 @@ for (const adapter of [duckdb]) {
             const bad = await writePartition(folder, SALES, value, query);
             const good = await writePartition(folder, SALES, '2025-01-02', rows('2025-01-02', [5, '5.00']));
             await assert.rejects(
-              warehouse.loadPartitions(SALES, [loadOf(good), loadOf(bad)], ['2025-01-01']),
+              warehouse.loadPartitions(SALES, [good.partition, bad.partition], ['2025-01-01']),
               hasCode('warehouse_schema', new RegExp(bad.localPath), ...words),
             );
           },
@@ -281,7 +281,7 @@ for (const adapter of [duckdb]) {
         const written = await writePartition(folder, SALES, '2025-01-03', rows('2025-01-03', [1, '1.00']));
         const promised = { ...written.partition, rows: 2 };
         await assert.rejects(
-          warehouse.loadPartitions(SALES, [{ partition: promised, localPaths: [written.localPath] }], []),
+          warehouse.loadPartitions(SALES, [promised], []),
           hasCode('warehouse_schema', /promises 2 rows, the files have 1/),
         );
       });
@@ -293,7 +293,7 @@ for (const adapter of [duckdb]) {
         await writeFile(written.localPath, 'cut in half');
         const before = await warehouse.loaded('enriched', 'sales');
         await assert.rejects(
-          warehouse.loadPartitions(SALES, [loadOf(written)], ['2025-01-01']),
+          warehouse.loadPartitions(SALES, [written.partition], ['2025-01-01']),
           hasCode('data_unreadable'),
         );
         assert.deepEqual(await warehouse.loaded('enriched', 'sales'), before);
@@ -313,7 +313,7 @@ for (const adapter of [duckdb]) {
             '2025-01-03',
             `SELECT *, 'web' AS channel FROM (${rows('2025-01-03', [1, '1.00'])})`,
           );
-          await warehouse.loadPartitions(wider, [loadOf(newer)], []);
+          await warehouse.loadPartitions(wider, [newer.partition], []);
         },
         async (folder) => {
           assert.deepEqual(
@@ -340,7 +340,7 @@ for (const adapter of [duckdb]) {
           '2025-01-03',
           `SELECT *, 'web' AS channel FROM (${rows('2025-01-03', [1, '1.00'])})`,
         );
-        await warehouse.loadPartitions(wider, [loadOf(await first(folder)), loadOf(newer)], []);
+        await warehouse.loadPartitions(wider, [(await first(folder)).partition, newer.partition], []);
         await warehouse.close();
         assert.deepEqual(await adapter.read(folder, 'SELECT count(*) AS n, count(channel) AS c FROM enriched.sales'), [
           { n: 3, c: 1 },
@@ -424,7 +424,7 @@ for (const adapter of [duckdb]) {
           await warehouse.buildMart(build(days));
           await warehouse.swapMarts([build(days)], {});
           const third = await writePartition(folder, SALES, '2025-01-03', rows('2025-01-03', [1, '3.00']));
-          await warehouse.loadPartitions(SALES, [loadOf(third)], []);
+          await warehouse.loadPartitions(SALES, [third.partition], []);
           await warehouse.buildMart(build(['2025-01-03']));
           await warehouse.swapMarts([build(['2025-01-03'])], { fct_sales: ['2025-01-01'] });
         },
@@ -563,7 +563,7 @@ describe('the DuckDB file', () => {
         return true;
       });
       child.kill('SIGKILL');
-      const warehouse = await openDuckDbWarehouse({ path: pathIn(folder), lockWaitMs: 5_000 });
+      const warehouse = await openDuckDbWarehouse({ path: pathIn(folder), lake: PATHS_AS_KEYS, lockWaitMs: 5_000 });
       await warehouse.close();
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     });
@@ -588,7 +588,7 @@ describe('the DuckDB file', () => {
           await wait(pauseMs);
           child.kill('SIGKILL');
         }
-        const warehouse = await openDuckDbWarehouse({ path: pathIn(folder) });
+        const warehouse = await openDuckDbWarehouse({ path: pathIn(folder), lake: PATHS_AS_KEYS });
         const ledger = (await warehouse.loaded('enriched', 'sales')) as ReadonlyMap<string, string>;
         await warehouse.close();
         const [seen] = await duckdb.read(
@@ -626,11 +626,11 @@ describe('the DuckDB file', () => {
   test('a cancel ends the work and leaves what was there', async () => {
     await withTempFolder(async (folder) => {
       const cancel = new AbortController();
-      const warehouse = await openDuckDbWarehouse({ path: pathIn(folder), signal: cancel.signal });
-      await warehouse.loadPartitions(SALES, [loadOf(await first(folder))], []);
+      const warehouse = await openDuckDbWarehouse({ path: pathIn(folder), lake: PATHS_AS_KEYS, signal: cancel.signal });
+      await warehouse.loadPartitions(SALES, [(await first(folder)).partition], []);
       const newer = await writePartition(folder, SALES, '2025-01-01', rows('2025-01-01', [9, '9.00']));
       cancel.abort();
-      await assert.rejects(warehouse.loadPartitions(SALES, [loadOf(newer)], []), hasCode('task_cancelled'));
+      await assert.rejects(warehouse.loadPartitions(SALES, [newer.partition], []), hasCode('task_cancelled'));
       await warehouse.close();
       assert.deepEqual(await duckdb.read(folder, 'SELECT sum(product) AS s FROM enriched.sales'), [{ s: 3 }]);
     });

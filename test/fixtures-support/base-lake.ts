@@ -89,7 +89,17 @@ export class BaseLake implements AsyncDisposable {
       conf: {},
     };
     const signal = new AbortController().signal;
-    return { spec, task: taskOf(task), run, tryNumber: 1, outputs, log: SILENT, signal, tempDir };
+    return {
+      spec,
+      task: taskOf(task),
+      run,
+      tryNumber: 1,
+      outputs,
+      log: SILENT,
+      signal,
+      tempDir,
+      holdTimeout: () => {},
+    };
   }
 
   async pin(spec: Spec, first: Day, last: Day): Promise<PinnedInputs> {
@@ -252,9 +262,18 @@ function folderStore(root: string): ObjectStore {
     key,
     sizeBytes: (await stat(join(root, key))).size,
     generation: '1',
+    writtenAtMs: 0,
+    crc32c: null,
   });
+  const notCalled = (): never => {
+    throw new Error('pinning and landing do not call this');
+  };
   return {
     displayName: 'bronze/',
+    stat: notCalled,
+    stream: notCalled,
+    copy: notCalled,
+    uri: notCalled,
     localPath: async (key) => join(root, key),
     read: async (key) =>
       readFile(join(root, key)).then(

@@ -114,6 +114,7 @@ export class EnrichedLake {
       log: { debug: note, info: note, warn: note, error: note },
       signal: new AbortController().signal,
       tempDir,
+      holdTimeout: () => {},
     });
     if (output.kind !== 'staged') throw new Error(`the handler gave ${output.kind}`);
     return output.staged;

@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { intervalOfDays } from '../../core/partition.ts';
-import type { TaskContext, TaskHandler, Warehouse } from '../../core/ports.ts';
+import type { OpenWarehouse, TaskContext, TaskHandler, Warehouse } from '../../core/ports.ts';
 import type { MartSpec, Spec } from '../../core/spec.ts';
 import type { Day, Layer, Publication, StagedTable, Task, TaskKind, TaskOutput } from '../../core/types.ts';
 import { DuckDbSession } from '../../engine/duckdb-session.ts';
@@ -51,7 +51,6 @@ export class GoldLake {
 
   async load(layer: Layer, table: string, run: GoldRun): Promise<TaskOutput> {
     const handler = createLoadHandler({
-      lake: this.lake.files,
       publications: this.lake.publications,
       openWarehouse: this.#opener(run),
     });
@@ -60,7 +59,6 @@ export class GoldLake {
 
   async build(mart: string, run: GoldRun): Promise<StagedTable> {
     const handler = createBuildGoldHandler({
-      lake: this.lake.files,
       publications: this.lake.publications,
       openWarehouse: this.#opener(run),
     });
@@ -114,14 +112,21 @@ export class GoldLake {
     return this.lake.publications.current('gold');
   }
 
-  #opener(run: GoldRun): (signal: AbortSignal) => Promise<Warehouse> {
-    return async (signal) => {
-      const warehouse = await openDuckDbWarehouse({ path: this.warehousePath, threads: 1, signal, lockWaitMs: 0 });
+  #opener(run: GoldRun): OpenWarehouse {
+    return async ({ signal }) => {
+      const warehouse = await openDuckDbWarehouse({
+        path: this.warehousePath,
+        lake: this.lake.files,
+        threads: 1,
+        signal,
+        lockWaitMs: 0,
+      });
       return new Proxy(warehouse, {
         get: (target, name: keyof Warehouse & string) => {
           const method: unknown = target[name];
           // A proxy that is awaited is asked for `then`.
           if (typeof method !== 'function') return method;
+          if (name === 'jobs') return method.bind(target);
           return async (...args: unknown[]) => {
             this.calls.push(name);
             crashAt(run, `before ${name}`);
@@ -162,6 +167,7 @@ export class GoldLake {
       log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
       signal: new AbortController().signal,
       tempDir,
+      holdTimeout: () => {},
     };
   }
 }

@@ -25,6 +25,8 @@ export function openMemoryStore(folder: string): ObjectStore {
     key,
     sizeBytes: held.body.byteLength,
     generation: held.generation,
+    writtenAtMs: Number(held.generation),
+    crc32c: null,
   });
   const write = async (key: string, body: Uint8Array, precondition?: Precondition): Promise<ObjectInfo> => {
     assertMet(key, precondition);
@@ -39,6 +41,22 @@ export function openMemoryStore(folder: string): ObjectStore {
     read: async (key) => objects.get(key) ?? null,
     write,
     writeFile: async (key, path, precondition) => write(key, await readFile(path), precondition),
+    stat: async (key) => {
+      const held = objects.get(key);
+      return held === undefined ? null : infoOf(key, held);
+    },
+    stream: async function* (key, range) {
+      const held = objects.get(key);
+      if (held === undefined) throw new PipelineError('object_not_found', `${key} is not in memory`);
+      const bytes = held.body.slice(range?.start, range?.end);
+      if (bytes.byteLength > 0) yield bytes;
+    },
+    copy: async (from, to, precondition) => {
+      const held = objects.get(from);
+      if (held === undefined) throw new PipelineError('object_not_found', `${from} is not in memory`);
+      return write(to, held.body, precondition);
+    },
+    uri: (key) => `memory:///${key}`,
     list: async function* (prefix) {
       for (const [key, held] of [...objects].sort(([a], [b]) => (a < b ? -1 : 1))) {
         if (key.startsWith(prefix)) yield infoOf(key, held);

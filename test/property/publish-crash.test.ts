@@ -24,6 +24,10 @@ function meddledStore(store: ObjectStore, meddle: Meddler): ObjectStore {
   return {
     displayName: store.displayName,
     read: (key) => meddle(() => store.read(key)),
+    stat: (key) => meddle(() => store.stat(key)),
+    stream: (key, range) => store.stream(key, range),
+    copy: (from, to, precondition) => meddle(() => store.copy(from, to, precondition)),
+    uri: (key) => store.uri(key),
     write: (key, body, precondition) => meddle(() => store.write(key, body, precondition)),
     writeFile: (key, path, precondition) => meddle(() => store.writeFile(key, path, precondition)),
     delete: (key, precondition) => meddle(() => store.delete(key, precondition)),

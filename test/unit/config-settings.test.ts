@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { bronzeFolder, gateSettings, lakeFolder, reportFolder, taskDefaults } from '../../config/project-paths.ts';
+import { bronzeLocation, lakeLocation } from '../../config/lake-location.ts';
+import { gateSettings, reportFolder, taskDefaults } from '../../config/project-paths.ts';
 import { isSettingKey, SETTING_KEYS, variableName } from '../../config/setting-keys.ts';
 import {
   explainSetting,
@@ -150,11 +151,21 @@ describe('an environment', () => {
   });
 
   for (const environment of ['dev', 'prod', 'sandbox']) {
-    test(`${environment} without its cloud is refused, not quietly run here`, async () => {
-      const error = await refusal({ flags: { environment } });
-      assert.equal(error.code, 'not_implemented');
-      assert.match(error.message, /storage: local and warehouse: \{kind: duckdb\}/);
-      assert.match(error.message, new RegExp(`environments\\.${environment}`));
+    test(`${environment} without its bucket is refused, not quietly run here`, async () => {
+      const settings = await settingsOf({
+        flags: { environment, 'lake.bucket': environment === 'sandbox' ? 'a-bucket' : undefined },
+      });
+      if (environment === 'sandbox') {
+        assert.deepEqual(lakeLocation(settings, 'shop'), { kind: 'gcs', bucket: 'a-bucket', prefix: 'shop/' });
+        return;
+      }
+      assert.throws(
+        () => lakeLocation(settings, 'shop'),
+        (thrown: unknown) =>
+          thrown instanceof PipelineError &&
+          thrown.code === 'setting_invalid' &&
+          thrown.message.includes(`lake.bucket is not set, but storage is gcs in the environment ${environment}`),
+      );
     });
   }
 });
@@ -225,9 +236,11 @@ describe('a wrong setting', () => {
 describe('paths', () => {
   test('lie in the project, one folder a pipeline, unless they are absolute', async () => {
     const settings = await settingsOf();
-    assert.equal(lakeFolder(settings, 'shop'), join(settings.root, 'data/shop'));
-    assert.equal(bronzeFolder(settings, 'shop'), join(settings.root, 'data/shop/bronze'));
-    assert.equal(bronzeFolder(await settingsOf({ env: { BRONZE_BASE_PATH: '/lake' } }), 'shop'), '/lake');
+    const at = (folder: string) => ({ kind: 'local', folder });
+    assert.deepEqual(lakeLocation(settings, 'shop'), at(join(settings.root, 'data/shop')));
+    assert.deepEqual(bronzeLocation(settings, 'shop'), at(join(settings.root, 'data/shop/bronze')));
+    const elsewhere = await settingsOf({ env: { BRONZE_BASE_PATH: '/lake/{pipeline}' } });
+    assert.deepEqual(bronzeLocation(elsewhere, 'shop'), at('/lake/shop'));
   });
 
   test('of reports are what the spec says unless a setting says otherwise', async () => {

@@ -380,7 +380,7 @@ describe('the load task', () => {
           ['2025-03-02', 1],
         ],
       );
-      assert.deepEqual(await gold.load('enriched', 'int_orders', run), { kind: 'loaded', receipts: [] });
+      assert.deepEqual(await gold.load('enriched', 'int_orders', run), { kind: 'loaded', receipts: [], jobs: [] });
       await publishOrders(gold, [...ORDERS.slice(0, 2), ['2025-03-05', 'web', '3.00']]);
       const third = await gold.load('enriched', 'int_orders', run);
       assert.deepEqual(third.kind === 'loaded' ? third.receipts.map(({ partition }) => partition) : null, [

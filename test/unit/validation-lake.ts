@@ -423,6 +423,7 @@ function contextOf(lake: Lake, request: ValidateRequest, runId: string): TaskCon
     log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
     signal: new AbortController().signal,
     tempDir: join(lake.root, 'tmp'),
+    holdTimeout: () => {},
   };
 }
 

@@ -37,7 +37,7 @@ type Place =
  */
 export function sortBronzeObjects(
   source: Pick<SourceSpec, 'table' | 'partitionKey'>,
-  objects: Iterable<ObjectInfo>,
+  objects: Iterable<Pick<ObjectInfo, 'key' | 'sizeBytes' | 'generation'>>,
   days: WantedDays | null,
 ): BronzeListing {
   const folders = new Map<string, { files: BronzeFile[]; manifestKey: string | null }>();

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { hivePartition } from '../../core/partition.ts';
 import type {
-  LakeFiles,
+  OpenWarehouse,
   PublicationStore,
   TaskContext,
   TaskHandler,
@@ -18,9 +18,8 @@ import { type Contents, expectedContents, logicFingerprint, type MartInput, part
 import { mirrorTable, readVisible, tableDefinition } from './published-tables.ts';
 
 export interface BuildGoldDeps {
-  readonly lake: LakeFiles;
   readonly publications: PublicationStore;
-  readonly openWarehouse: (signal: AbortSignal) => Promise<Warehouse>;
+  readonly openWarehouse: OpenWarehouse;
 }
 
 /** What to build, decided before anything is built. */
@@ -45,18 +44,16 @@ export function createBuildGoldHandler(deps: BuildGoldDeps): TaskHandler {
   return async (context) => {
     const mart = martOf(context);
     const published = (await deps.publications.current('gold'))?.tables[mart.name];
-    const warehouse = await deps.openWarehouse(context.signal);
+    const warehouse = await deps.openWarehouse(context);
     try {
       const { inputs, versions } = await prepareInputs(deps, context, warehouse, mart);
       const loaded = await warehouse.loaded('gold', mart.name);
       // A change of columns that the visible table cannot take is told here, before anything is published.
       if (loaded !== 'absent') await warehouse.ensureTable(martDefinition(mart));
       const plan = planBuild(mart, inputs, loaded, published);
-      if (plan === null) return { kind: 'staged', staged: unchanged(context, mart, published) };
-      return {
-        kind: 'staged',
-        staged: await buildAndStage(deps, context, warehouse, { mart, plan, published, versions }),
-      };
+      if (plan === null) return { kind: 'staged', staged: unchanged(context, mart, published), jobs: warehouse.jobs() };
+      const staged = await buildAndStage(deps, context, warehouse, { mart, plan, published, versions });
+      return { kind: 'staged', staged, jobs: warehouse.jobs() };
     } finally {
       await warehouse.close();
     }
@@ -81,7 +78,7 @@ async function prepareInputs(
   for (const { layer, table } of mart.inputs) {
     if (layer === 'bronze') throw new Error(`mart ${mart.name} reads bronze.${table}, which is never loaded`);
     const visible = await readVisible(deps.publications, layer, table);
-    await mirrorTable(warehouse, deps.lake, tableDefinition(context.spec, visible), visible.published);
+    await mirrorTable(warehouse, tableDefinition(context.spec, visible), visible.published);
     const loaded = await warehouse.loaded(layer, table);
     if (loaded === 'absent') throw new Error(`${layer}.${table} is absent right after it was loaded`);
     inputs.push({ layer, table, partitionKey: visible.published.partitionKey, loaded });

@@ -1,13 +1,12 @@
 /** A load task -> its one table in the warehouse, equal to what is published. */
-import type { LakeFiles, PublicationReader, TaskContext, TaskHandler, Warehouse } from '../../core/ports.ts';
+import type { OpenWarehouse, PublicationReader, TaskContext, TaskHandler } from '../../core/ports.ts';
 import type { PublishedLayer } from '../../core/types.ts';
 import { mirrorTable, readVisible, tableDefinition } from './published-tables.ts';
 
 export interface LoadDeps {
-  readonly lake: LakeFiles;
   readonly publications: PublicationReader;
   /** Opened for one task and closed after it: the embedded warehouse admits one process. */
-  readonly openWarehouse: (signal: AbortSignal) => Promise<Warehouse>;
+  readonly openWarehouse: OpenWarehouse;
 }
 
 /**
@@ -19,20 +18,15 @@ export interface LoadDeps {
 export function createLoadHandler(deps: LoadDeps): TaskHandler {
   return async (context) => {
     const visible = await readVisible(deps.publications, layerOf(context), tableOf(context));
-    const warehouse = await deps.openWarehouse(context.signal);
+    const warehouse = await deps.openWarehouse(context);
     try {
-      const receipts = await mirrorTable(
-        warehouse,
-        deps.lake,
-        tableDefinition(context.spec, visible),
-        visible.published,
-      );
+      const receipts = await mirrorTable(warehouse, tableDefinition(context.spec, visible), visible.published);
       const changed = receipts.filter((receipt) => receipt.changed);
       context.log.info(`${visible.layer}.${visible.name}: ${changed.length} partitions loaded`, {
         sequence: visible.sequence,
         rows: changed.reduce((sum, receipt) => sum + receipt.rows, 0),
       });
-      return { kind: 'loaded', receipts };
+      return { kind: 'loaded', receipts, jobs: warehouse.jobs() };
     } finally {
       await warehouse.close();
     }

@@ -1,7 +1,7 @@
 /** The staged marts of a run -> one published version of gold, in the lake and in the warehouse. */
 import { PipelineError } from '../../core/errors.ts';
 import { stagedTable } from '../../core/pinned-inputs.ts';
-import type { MartBuild, TaskContext, TaskHandler, Warehouse } from '../../core/ports.ts';
+import type { MartBuild, OpenWarehouse, TaskContext, TaskHandler, Warehouse } from '../../core/ports.ts';
 import type { MartSpec } from '../../core/spec.ts';
 import type { StagedTable } from '../../core/types.ts';
 import { martDefinition } from './build-gold.ts';
@@ -9,7 +9,7 @@ import { readMartState } from './mart-state.ts';
 import { partitionsToBuild } from './plan-mart.ts';
 
 export interface PublishGoldDeps {
-  readonly openWarehouse: (signal: AbortSignal) => Promise<Warehouse>;
+  readonly openWarehouse: OpenWarehouse;
   /** Publishes a layer in the lake: looks at the gate, moves the pointer. */
   readonly publish: TaskHandler;
 }
@@ -33,15 +33,15 @@ export function createPublishGoldHandler(deps: PublishGoldDeps): TaskHandler {
     assertOneVersion(marts);
     const output = await deps.publish(context);
     const changed = marts.filter(({ staged }) => !staged.unchanged);
-    if (changed.length === 0) return output;
-    const warehouse = await deps.openWarehouse(context.signal);
+    if (changed.length === 0 || output.kind !== 'published') return output;
+    const warehouse = await deps.openWarehouse(context);
     try {
       await swap(warehouse, changed);
+      context.log.info(`gold: ${changed.length} marts swapped in the warehouse`);
+      return { ...output, jobs: warehouse.jobs() };
     } finally {
       await warehouse.close();
     }
-    context.log.info(`gold: ${changed.length} marts swapped in the warehouse`);
-    return output;
   };
 }
 

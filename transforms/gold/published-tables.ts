@@ -1,8 +1,8 @@
 /** The current publication of a layer -> a table's definition in the warehouse, and the warehouse made equal to it. */
 import { PipelineError } from '../../core/errors.ts';
-import type { LakeFiles, PublicationReader, Warehouse, WarehouseTableDef } from '../../core/ports.ts';
+import type { PublicationReader, Warehouse, WarehouseTableDef } from '../../core/ports.ts';
 import type { Spec } from '../../core/spec.ts';
-import type { DataPartition, LoadReceipt, PublishedLayer, PublishedTable } from '../../core/types.ts';
+import type { LoadReceipt, PublishedLayer, PublishedTable } from '../../core/types.ts';
 
 export interface VisibleTable {
   readonly layer: PublishedLayer;
@@ -57,7 +57,6 @@ function descriptionOf(spec: Spec, layer: PublishedLayer, name: string): string 
  */
 export async function mirrorTable(
   warehouse: Warehouse,
-  lake: LakeFiles,
   def: WarehouseTableDef,
   published: PublishedTable,
 ): Promise<readonly LoadReceipt[]> {
@@ -71,7 +70,5 @@ export async function mirrorTable(
     if (loaded === 'absent') await warehouse.ensureTable(def);
     return [];
   }
-  const withPaths: { partition: DataPartition; localPaths: readonly string[] }[] = [];
-  for (const partition of stale) withPaths.push({ partition, localPaths: await lake.localPaths(partition.files) });
-  return warehouse.loadPartitions(def, withPaths, gone);
+  return warehouse.loadPartitions(def, stale, gone);
 }

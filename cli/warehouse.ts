@@ -1,0 +1,66 @@
+/** Settings and a pipeline's lake -> how its warehouse is opened for one task. Engines and clients load when it is. */
+import { resolve } from 'node:path';
+import { required } from '../config/lake-location.ts';
+import { warehouseFile } from '../config/project-paths.ts';
+import { parseSize } from '../config/setting-keys.ts';
+import type { Settings } from '../config/settings.ts';
+import { PipelineError } from '../core/errors.ts';
+import type { OpenWarehouse } from '../core/ports.ts';
+import { systemClock } from './app.ts';
+import type { Lake } from './lake.ts';
+
+/** @throws PipelineError `setting_invalid` where the environment lacks a setting */
+export function warehouseOpener(settings: Settings, pipeline: string, lake: Lake): OpenWarehouse {
+  switch (settings.values['warehouse.kind']) {
+    case 'duckdb':
+      return duckDbOpener(settings, lake);
+    case 'bigquery':
+      return bigQueryOpener(settings, pipeline, lake);
+  }
+}
+
+function duckDbOpener(settings: Settings, lake: Lake): OpenWarehouse {
+  return async ({ signal }) => {
+    const { openDuckDbWarehouse } = await import('../serving/duckdb-warehouse.ts');
+    return openDuckDbWarehouse({
+      path: warehouseFile(settings),
+      lake: lake.files,
+      memoryLimit: settings.values['engine.duckdb.memory_limit'],
+      threads: settings.values['engine.threads'],
+      signal,
+    });
+  };
+}
+
+function bigQueryOpener(settings: Settings, pipeline: string, lake: Lake): OpenWarehouse {
+  const { values, root, environment } = settings;
+  if (values.storage !== 'gcs') {
+    throw new PipelineError(
+      'setting_invalid',
+      `warehouse.kind is bigquery, which loads from Cloud Storage alone, but storage is ${values.storage}. Set storage: gcs, or warehouse: {kind: duckdb}.`,
+      { context: { key: 'storage' } },
+    );
+  }
+  const projectId = required(settings, 'google.project', 'the warehouse is BigQuery');
+  const maximum = values['bigquery.maximum_bytes_billed'];
+  return async (use) => {
+    const { openBigQueryWarehouse } = await import('../serving/bigquery-warehouse.ts');
+    return openBigQueryWarehouse({
+      projectId,
+      keyFile: values['google.key_file'] === null ? null : resolve(root, values['google.key_file']),
+      endpoint: values['bigquery.endpoint'],
+      location: values['bigquery.location'],
+      dataset: (layer) => values['bigquery.dataset'].replaceAll('{pipeline}', pipeline).replaceAll('{layer}', layer),
+      environment,
+      lake: lake.files,
+      store: lake.store,
+      maximumBytesBilled: maximum === null ? null : parseSize(maximum),
+      reservation: values['bigquery.reservation'],
+      swap: values['bigquery.swap'],
+      pricePerTib: values['bigquery.price_per_tib'],
+      parallelJobs: values['bigquery.parallel_jobs'],
+      clock: systemClock,
+      use,
+    });
+  };
+}
