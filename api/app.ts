@@ -13,6 +13,7 @@ import { registerNotServed } from './routes/airflow-not-served.ts';
 import { registerTaskInstanceRoutes } from './routes/airflow-task-instances.ts';
 import type { Api, ApiEnv } from './routes/api.ts';
 import { registerEventRoute } from './routes/events.ts';
+import { registerMetricsRoute } from './routes/metrics.ts';
 import { registerPages } from './routes/pages.ts';
 import { registerPublicationRoutes } from './routes/publications.ts';
 import { registerQueryRoute } from './routes/query.ts';
@@ -57,6 +58,7 @@ export function createApp(deps: ApiDeps): Hono<ApiEnv> {
   registerPublicationRoutes(api, deps);
   registerSpecRoutes(api, deps);
   registerQueryRoute(api, deps);
+  registerMetricsRoute(api, deps);
   registerEventRoute(api, deps);
   registerPages(api, deps);
 

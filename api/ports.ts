@@ -1,6 +1,8 @@
 /** What the app needs besides the scheduler: small read ports that the composition root adapts. */
 import type { SpecIssue } from '../core/errors.ts';
+import type { MetricQuery } from '../core/metric-query.ts';
 import type { Clock, Logger } from '../core/ports.ts';
+import type { MartSpec } from '../core/spec.ts';
 import type { Day, GateMode, Interval, JsonValue, Layer, PublishedLayer, Verdict } from '../core/types.ts';
 import type { SchedulerControl } from '../scheduler/control.ts';
 
@@ -116,18 +118,58 @@ export interface RunHistory {
   events(): Promise<readonly AuditEvent[]>;
 }
 
+export const QUERY_FORMATS = ['json', 'csv', 'parquet'] as const;
+export type QueryFormat = (typeof QUERY_FORMATS)[number];
+
+export interface QueryRequest {
+  /** Null: the only one. */
+  readonly pipeline: string | null;
+  readonly ask:
+    | { readonly kind: 'sql'; readonly sql: string }
+    | { readonly kind: 'metrics'; readonly query: MetricQuery };
+  /** Versions to read instead of the current ones. */
+  readonly publication: { readonly [layer in PublishedLayer]?: number };
+  readonly format: QueryFormat;
+  /** Null: as the format has it. */
+  readonly maxRows: number | null;
+  /** Tags of answers that the caller has, as `If-None-Match` lists them; null: none. */
+  readonly knownTags: readonly string[];
+}
+
+/** One version of a layer that an answer was read from, or that what it was read from was built from. */
+export interface AnswerSource {
+  readonly layer: PublishedLayer;
+  readonly sequence: number;
+  /** ISO 8601, UTC; null where the version is kept no more. */
+  readonly publishedAt: string | null;
+  readonly verdict: Verdict | null;
+}
+
 export interface QueryAnswer {
-  readonly columns: readonly { readonly name: string; readonly type: string }[];
-  /** One array a row, in the columns' order. Decimals, dates and integers beyond 2^53 are text. */
-  readonly rows: readonly (readonly JsonValue[])[];
-  /** True where the answer had more rows than were asked for. */
-  readonly truncated: boolean;
-  /** The gold that answered; null before the first publication. */
-  readonly publication: {
-    readonly layer: PublishedLayer;
-    readonly sequence: number;
-    readonly verdict: Verdict | null;
+  /** Equal for equal queries of equal publications. */
+  readonly tag: string;
+  /** The most refined first. */
+  readonly publications: readonly AnswerSource[];
+  readonly inputs: readonly AnswerSource[];
+  /** The worst of all these; null where none has one. */
+  readonly verdict: Verdict | null;
+  /** Null: the caller has the answer that `tag` names. */
+  readonly content: {
+    /** What the answer may be saved as, without its ending. */
+    readonly name: string;
+    readonly rows: number;
+    /** True where there were more rows than were asked for. */
+    readonly truncated: boolean;
+    readonly sizeBytes: number;
+    /** The bytes in the format asked for; reading to the end, or cancelling, frees what holds them. */
+    readonly body: ReadableStream<Uint8Array>;
   } | null;
+}
+
+/** The marts of one pipeline, as its spec declares them. */
+export interface PipelineMarts {
+  readonly pipeline: string;
+  readonly marts: readonly MartSpec[];
 }
 
 export interface ApiDeps {
@@ -143,11 +185,14 @@ export interface ApiDeps {
   /** The executor's pools; -1 slots means no limit. */
   readonly pools: readonly { readonly name: string; readonly slots: number }[];
   /**
-   * Runs one read-only GoogleSQL statement on gold; absent: queries answer 501.
+   * Answers one read-only question about what is published; absent: queries answer 501.
    *
-   * @throws PipelineError `sql_invalid`, `sql_not_portable`, `warehouse_unavailable`
+   * @throws PipelineError `usage`, `sql_invalid`, `sql_not_portable`, `publication_not_found`, `query_too_large`,
+   *   `task_timeout`; `warehouse_quota` with `retryAfterMs` where too many queries run already
    */
-  query?(sql: string, limits: { readonly maxRows: number; readonly signal: AbortSignal }): Promise<QueryAnswer>;
+  query?(request: QueryRequest, signal: AbortSignal): Promise<QueryAnswer>;
+  /** Absent: no metrics are listed. */
+  marts?(): readonly PipelineMarts[];
   /** Host names, without port, that requests may be addressed to besides the loopback ones. */
   readonly allowedHosts?: readonly string[];
   /** How often an idle event stream says that it lives; default 15 s. */

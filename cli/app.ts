@@ -12,6 +12,7 @@ import { RunReader } from '../scheduler/run-reader.ts';
 import { createScheduler, type Scheduler } from '../scheduler/scheduler.ts';
 import { RunStore } from '../scheduler/store/run-store.ts';
 import type { Project } from './project.ts';
+import { connected } from './sandbox-connection.ts';
 
 export const systemClock: Clock = { now: () => Date.now() };
 
@@ -47,7 +48,8 @@ export async function startScheduler(
   project: Project,
   options: { readonly schedules: boolean; readonly log: Logger },
 ): Promise<RunningScheduler> {
-  const { scheduler, store, lock } = await assemble(project, options.log);
+  const settings = await connected(project.settings);
+  const { scheduler, store, lock } = await assemble({ ...project, settings }, options.log);
   const release = async (): Promise<void> => {
     await scheduler.stop({ graceMs: 2_000 });
     await store.close();
@@ -82,6 +84,12 @@ export async function withIdleScheduler<T>(
   }
 }
 
+/** Slots by pool: an embedded warehouse admits one process at a time, a cloud's as many as there are. */
+export function poolsOf({ values }: Settings): { readonly default: number; readonly warehouse: number } {
+  const slots = values['executor.slots'];
+  return { default: slots, warehouse: values['warehouse.kind'] === 'duckdb' ? 1 : slots };
+}
+
 async function assemble(project: Project, log: Logger): Promise<Parts> {
   const { settings } = project;
   const stateDir = stateFolder(settings);
@@ -106,6 +114,7 @@ async function assemble(project: Project, log: Logger): Promise<Parts> {
       taskDefaults: taskDefaults(settings),
       log,
       stateDir,
+      pools: poolsOf(settings),
     });
     return { scheduler, store, lock };
   } catch (thrown) {

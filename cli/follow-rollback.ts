@@ -2,11 +2,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { keySafe, parseStagedKey } from '../core/object-keys.ts';
 import { daysOfInterval } from '../core/partition.ts';
-import type { TaskContext, TaskHandlers } from '../core/ports.ts';
-import type { Spec } from '../core/spec.ts';
-import type { Publication, PublishedLayer, Task, TaskOutput } from '../core/types.ts';
+import type { ObjectStore, TaskContext, Warehouse } from '../core/ports.ts';
+import type { MartSpec, Spec } from '../core/spec.ts';
+import type { Publication, PublishedLayer, PublishedTable, Task, TaskOutput } from '../core/types.ts';
+import { heldError } from '../storage/hold-file.ts';
+import type { Publications } from '../storage/publications.ts';
 import { martDefinition } from '../transforms/gold/build-gold.ts';
+import { readMartState } from '../transforms/gold/mart-state.ts';
 import { createLogger } from './app.ts';
 import { createHandlers } from './handlers.ts';
 import { openLake } from './lake.ts';
@@ -14,41 +18,48 @@ import type { Project } from './project.ts';
 import { outputFact } from './task-words.ts';
 import { warehouseOpener } from './warehouse.ts';
 
-interface RolledBack {
-  readonly layer: PublishedLayer;
-  readonly before: Publication;
-  readonly after: Publication;
+/**
+ * Gold: partitions that the warehouse holds otherwise are loaded. A layer that the warehouse holds: it is loaded and the
+ * marts are built and published from it. Other layers: nothing, their next run builds on them. Each compares with what is
+ * in the warehouse now, so a repeat after a crash completes it and one after success changes nothing.
+ */
+export async function followRollback(project: Project, spec: Spec, after: Publication): Promise<string[]> {
+  if (after.layer === 'gold') return restoreMarts(project, spec, after);
+  return leadsToMarts(project, spec, after.layer) ? rebuild(project, spec, after) : [];
 }
 
-/**
- * Gold: the older partitions are loaded again. A layer that the warehouse holds: it is loaded and the marts are built and
- * published from it. Other layers: nothing, their next run builds on them.
- */
-export async function followRollback(project: Project, spec: Spec, rolled: RolledBack): Promise<string[]> {
-  if (rolled.layer === 'gold') return restoreMarts(project, spec, rolled);
-  const loads = project.dags
-    .flatMap(({ dag }) => (dag.pipeline === spec.pipeline ? dag.tasks : []))
-    .filter((task) => isServing(task));
-  if (!loads.some((task) => task.kind === 'load' && task.layer === rolled.layer)) return [];
-  return rebuild(createHandlers(project.settings), spec, loads, rolled);
+/** @throws PipelineError `publish_held` before anything was changed, where marts would have to follow into a held layer */
+export async function assertMayFollow(
+  project: Project,
+  spec: Spec,
+  layer: PublishedLayer,
+  publications: Publications,
+): Promise<void> {
+  if (layer === 'gold' || !leadsToMarts(project, spec, layer)) return;
+  const hold = await publications.held('gold');
+  if (hold !== null) throw heldError(hold);
 }
+
+function servingTasks(project: Project, spec: Spec): readonly Task[] {
+  return project.dags.flatMap(({ dag }) => (dag.pipeline === spec.pipeline ? dag.tasks : [])).filter(isServing);
+}
+
+const leadsToMarts = (project: Project, spec: Spec, layer: PublishedLayer): boolean =>
+  servingTasks(project, spec).some((task) => task.kind === 'load' && task.layer === layer);
 
 const isServing = (task: Task): boolean => task.kind === 'load' || (task.layer === 'gold' && task.kind !== 'validate');
 
-async function rebuild(
-  handlers: TaskHandlers,
-  spec: Spec,
-  tasks: readonly Task[],
-  { after }: RolledBack,
-): Promise<string[]> {
+async function rebuild(project: Project, spec: Spec, after: Publication): Promise<string[]> {
+  const handlers = createHandlers(project.settings);
+  const tryNumber = await nextTry((await openLake(project.settings, spec.pipeline)).store, after);
   const outputs: Record<string, TaskOutput> = {};
   const lines: string[] = [];
-  for (const task of tasks) {
+  for (const task of servingTasks(project, spec)) {
     const handler = handlers[`${task.kind}.${task.layer}`] ?? handlers[task.kind];
     if (!handler) throw new Error(`no handler for ${task.id}`);
     const tempDir = await mkdtemp(join(tmpdir(), 'assay-rollback-'));
     try {
-      const output = await handler(contextOf(spec, task, after, outputs, tempDir));
+      const output = await handler({ ...contextOf(spec, task, after, outputs, tempDir), tryNumber });
       outputs[task.id] = output;
       lines.push(`  ${task.id}  ${outputFact(output)}`);
     } finally {
@@ -58,6 +69,14 @@ async function rebuild(
   return lines;
 }
 
+/** A repeat stages under a prefix of its own, because an interrupted one may have left files with other bytes. */
+async function nextTry(store: ObjectStore, after: Publication): Promise<number> {
+  const prefix = `gold/_staging/${keySafe(after.dagId)}.${keySafe(after.runId)}/`;
+  let last = 0;
+  for await (const { key } of store.list(prefix)) last = Math.max(last, parseStagedKey(key)?.tryNumber ?? 0);
+  return last + 1;
+}
+
 function contextOf(
   spec: Spec,
   task: Task,
@@ -65,13 +84,13 @@ function contextOf(
   outputs: TaskContext['outputs'],
   tempDir: string,
 ): TaskContext {
-  const { dagId, runId, interval, sequence } = after;
+  const { dagId, runId, interval } = after;
   const days = daysOfInterval(interval, spec.timezone);
   return {
     spec,
     task,
     run: { dagId, runId, interval, firstDay: days.first, runDate: days.last, conf: {} },
-    tryNumber: sequence,
+    tryNumber: 1,
     outputs,
     log: createLogger('warn'),
     signal: new AbortController().signal,
@@ -80,30 +99,45 @@ function contextOf(
   };
 }
 
-async function restoreMarts(project: Project, spec: Spec, { before, after }: RolledBack): Promise<string[]> {
+async function restoreMarts(project: Project, spec: Spec, after: Publication): Promise<string[]> {
   const { settings } = project;
-  const lake = await openLake(settings, spec.pipeline);
-  const task = project.dags
-    .flatMap(({ dag }) => (dag.pipeline === spec.pipeline ? dag.tasks : []))
-    .find(({ kind, layer }) => kind === 'publish' && layer === 'gold');
+  const task = servingTasks(project, spec).find(({ kind, layer }) => kind === 'publish' && layer === 'gold');
   if (!task) return [];
+  const lake = await openLake(settings, spec.pipeline);
   const tempDir = await mkdtemp(join(tmpdir(), 'assay-rollback-'));
-  const warehouse = await warehouseOpener(settings, spec.pipeline, lake)(contextOf(spec, task, after, {}, tempDir));
-  const lines: string[] = [];
   try {
-    for (const mart of spec.marts) {
-      const target = after.tables[mart.name]?.partitions ?? {};
-      const present = before.tables[mart.name]?.partitions ?? {};
-      const changed = Object.values(target).filter(
-        (partition) => present[partition.value]?.fingerprint !== partition.fingerprint,
-      );
-      const removed = Object.keys(present).filter((value) => !(value in target));
-      await warehouse.loadPartitions(martDefinition(mart), changed, removed);
-      lines.push(`  gold.${mart.name}  ${changed.length} partitions restored, ${removed.length} removed`);
+    const warehouse = await warehouseOpener(settings, spec.pipeline, lake)(contextOf(spec, task, after, {}, tempDir));
+    try {
+      const lines: string[] = [];
+      for (const mart of spec.marts) lines.push(await restoreMart(warehouse, mart, after.tables[mart.name]));
+      return lines;
+    } finally {
+      await warehouse.close();
     }
   } finally {
-    await warehouse.close();
     await rm(tempDir, { recursive: true, force: true });
   }
-  return lines;
+}
+
+/**
+ * The warehouse names a partition by what it was built from where a swap brought it, and by its file where a load did: the
+ * published mart knows both names.
+ */
+async function restoreMart(warehouse: Warehouse, mart: MartSpec, target: PublishedTable | undefined): Promise<string> {
+  const def = martDefinition(mart);
+  const loaded = await warehouse.loaded('gold', mart.name);
+  if (target === undefined && loaded === 'absent') return `  gold.${mart.name}  not in this version`;
+  await warehouse.ensureTable(def);
+  const held: ReadonlyMap<string, string> = loaded === 'absent' ? new Map() : loaded;
+  const { contents } = readMartState(target);
+  const changed = Object.values(target?.partitions ?? {}).filter(({ value, fingerprint }) => {
+    const name = held.get(value);
+    return name === undefined || (name !== fingerprint && name !== contents[value]);
+  });
+  // A day without rows has no file, but a name where it was built.
+  const removed = [...held].flatMap(([value, name]) =>
+    target?.partitions[value] === undefined && name !== contents[value] ? [value] : [],
+  );
+  await warehouse.loadPartitions(def, changed, removed);
+  return `  gold.${mart.name}  ${changed.length} partitions restored, ${removed.length} removed`;
 }

@@ -5,6 +5,7 @@ import { dayOf, daysBetween, intervalOfDays, isDay } from '../core/partition.ts'
 import type { Dag, DagRun, Interval, JsonObject, TaskInstance } from '../core/types.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import { systemClock } from './app.ts';
+import { costFact } from './job-costs.ts';
 import type { Project } from './project.ts';
 import { RunProgress } from './run-progress.ts';
 import { firstLine, seconds } from './task-words.ts';
@@ -170,6 +171,8 @@ export function outcomeLines(dag: Dag, outcome: RunOutcome): string[] {
       lines.push(`  published ${output.publication.layer} version ${output.publication.sequence}`);
     }
   }
+  const cost = costFact(instances);
+  if (cost !== null) lines.push(`  warehouse: ${cost} (by table: assay cost ${dag.id} '${run.runId}')`);
   return lines;
 }
 

@@ -8,6 +8,7 @@ import { createBronzeFiles, createLakeFiles } from '../storage/lake-files.ts';
 import { openLocalStore } from '../storage/local-store.ts';
 import { openPublications, type Publications } from '../storage/publications.ts';
 import { systemClock } from './app.ts';
+import { connected } from './sandbox-connection.ts';
 
 export interface Lake {
   readonly store: ObjectStore;
@@ -18,7 +19,8 @@ export interface Lake {
 }
 
 /** @throws PipelineError `setting_invalid` where the environment lacks a setting */
-export async function openLake(settings: Settings, pipeline: string): Promise<Lake> {
+export async function openLake(given: Settings, pipeline: string): Promise<Lake> {
+  const settings = await connected(given);
   const store = await openStore(settings, lakeLocation(settings, pipeline));
   const bronzeStore = await openStore(settings, bronzeLocation(settings, pipeline));
   return {

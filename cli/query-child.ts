@@ -1,25 +1,59 @@
-/** One query job from the parent -> its answer, sent back before this process ends. */
+/** Query jobs from the parent -> their answers, one after another, with the engine loaded before the first one comes. */
 import { asPipelineError } from '../core/errors.ts';
-import { queryGold } from '../serving/query-gold.ts';
-import { openLake } from './lake.ts';
-import type { QueryJob, QueryReply } from './run-query.ts';
+import { DuckDbSession } from '../engine/duckdb-session.ts';
+import type { SourceMemory } from '../serving/answer-provenance.ts';
+import { queryGoldToFile } from '../serving/query-gold.ts';
+import { type Lake, openLake } from './lake.ts';
+import type { ChildReply, QueryJob } from './query-pool.ts';
 
-process.once('message', (message) => {
-  void answer(message as QueryJob).then((reply) => process.send?.(reply));
+interface OpenedLake {
+  readonly lake: Lake;
+  readonly memory: SourceMemory;
+}
+
+/** By settings and pipeline: clients of a bucket are made once. */
+const lakes = new Map<string, Promise<OpenedLake>>();
+
+process.on('message', (message) => {
+  void answer(message as QueryJob).then(say);
 });
 process.on('disconnect', () => process.exit(0));
+await (await DuckDbSession.open()).close();
+say({ type: 'ready' });
 
-async function answer(job: QueryJob): Promise<QueryReply> {
+function say(reply: ChildReply): void {
+  process.send?.(reply);
+}
+
+async function answer(job: QueryJob): Promise<ChildReply> {
   try {
-    const { publications, files } = await openLake(job.settings, job.pipeline);
-    const { maxRows, maxSeconds, sql } = job;
-    const { publication: read, ...answer } = await queryGold({ publications, lake: files, sql, maxRows, maxSeconds });
-    // The most refined layer that was read comes first.
-    const [publication = null] = read;
-    const rows = answer.rows.map((row) => row.map((cell) => (typeof cell === 'bigint' ? String(cell) : cell)));
-    return { ok: true, answer: { ...answer, rows, publication } };
+    const { settings, pipeline, knownTags, tempDir, ...request } = job;
+    const { lake, memory } = await openedLake(job);
+    const answered = await queryGoldToFile({
+      ...request,
+      publications: lake.publications,
+      lake: lake.files,
+      memory,
+      knownTags,
+      duckdb: {
+        memoryLimit: settings.values['engine.duckdb.memory_limit'],
+        threads: settings.values['engine.threads'],
+        tempDir,
+      },
+    });
+    return { type: 'answer', answer: answered };
   } catch (thrown) {
-    const error = asPipelineError(thrown);
-    return { ok: false, code: error.code, message: error.message };
+    const { code, message } = asPipelineError(thrown);
+    return { type: 'failed', code, message };
   }
+}
+
+function openedLake({ settings, pipeline }: QueryJob): Promise<OpenedLake> {
+  const key = JSON.stringify([settings.root, settings.values, pipeline]);
+  const known = lakes.get(key);
+  if (known) return known;
+  const opening = openLake(settings, pipeline).then((lake) => ({ lake, memory: new Map() }));
+  lakes.set(key, opening);
+  opening.catch(() => lakes.delete(key));
+  return opening;
 }

@@ -1,8 +1,9 @@
 /** Scheduler events -> a live task tree on a terminal, or one line per state change elsewhere. */
 import type { Clock } from '../core/ports.ts';
+import { TASK_LOOKS, type Tone } from '../core/state-words.ts';
 import type { Dag, DagRun, TaskInstance } from '../core/types.ts';
 import type { SchedulerEvent } from '../scheduler/control.ts';
-import { ENDED, factOf, glyphOf, number, seconds } from './task-words.ts';
+import { ENDED, factOf, number, seconds } from './task-words.ts';
 
 interface RunView {
   readonly dag: Dag;
@@ -140,7 +141,7 @@ function groupLines(group: string, dag: Dag, instances: ReadonlyMap<string, Task
     0,
   );
   const fact = rows > 0 ? `  ${number(rows)} rows${held > 0 ? `, ${number(held)} quarantined` : ''}` : '';
-  const head = `  ${glyphOf(state)} ${group}  ${ended.length}/${members.length}${fact}`;
+  const head = `  ${TASK_LOOKS[state].glyph} ${group}  ${ended.length}/${members.length}${fact}`;
   if (state !== 'running' && state !== 'failed') return [head];
   const open = known.filter((instance) => !['none', 'scheduled'].includes(instance.state));
   return [
@@ -154,24 +155,20 @@ function taskLine(instance: TaskInstance, name: string, nowMs: number): string {
     instance.startedAtMs === null ? '' : `  ${seconds((instance.endedAtMs ?? nowMs) - instance.startedAtMs)}`;
   const tries = instance.tryNumber > 1 ? `  try ${instance.tryNumber}` : '';
   const fact = factOf(instance);
-  return `${glyphOf(instance.state)} ${name}${took}${tries}${fact ? `  ${fact}` : ''}`;
+  return `${TASK_LOOKS[instance.state].glyph} ${name}${took}${tries}${fact ? `  ${fact}` : ''}`;
 }
 
 function cut(line: string, width: number): string {
   return line.length <= width ? line : `${line.slice(0, width - 1)}…`;
 }
 
-const COLOURS: readonly (readonly [RegExp, string])[] = [
-  [/^(\s*)(✔)/, '32'],
-  [/^(\s*)(✘|⊘)/, '31'],
-  [/^(\s*)(▶|⧖|…)/, '36'],
-  [/^(\s*)(↻)/, '33'],
-  [/^(\s*)(↷|·)/, '2'],
-];
+/** Codes of ANSI terminals. */
+const COLOURS: Readonly<Record<Tone, number>> = { good: 32, bad: 31, busy: 36, warn: 33, quiet: 2 };
+const COLOUR_OF_GLYPH = new Map(Object.values(TASK_LOOKS).map(({ glyph, tone }) => [glyph, COLOURS[tone]]));
 
 function paint(line: string): string {
-  for (const [pattern, code] of COLOURS) {
-    if (pattern.test(line)) return line.replace(pattern, `$1\u001b[${code}m$2\u001b[0m`);
-  }
+  const [, indent = '', glyph = '', rest = ''] = /^(\s*)(\S)(.*)$/.exec(line) ?? [];
+  const colour = COLOUR_OF_GLYPH.get(glyph);
+  if (colour !== undefined) return `${indent}\u001b[${colour}m${glyph}\u001b[0m${rest}`;
   return line.startsWith(' ') ? line : `\u001b[1m${line}\u001b[0m`;
 }

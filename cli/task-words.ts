@@ -1,21 +1,5 @@
-/** Task instances -> glyphs, words and one-line facts, the same in the live tree, in status and in plain logs. */
+/** Task instances -> numbers, durations and one-line facts, the same in the live tree, in status and in plain logs. */
 import type { TaskInstance, TaskOutput, TaskState } from '../core/types.ts';
-
-const GLYPHS: Readonly<Record<TaskState, string>> = {
-  none: '·',
-  scheduled: '·',
-  queued: '…',
-  running: '▶',
-  success: '✔',
-  failed: '✘',
-  up_for_retry: '↻',
-  upstream_failed: '⊘',
-  skipped: '↷',
-  deferred: '⧖',
-  removed: '-',
-};
-
-export const glyphOf = (state: TaskState): string => GLYPHS[state];
 
 export const ENDED: ReadonlySet<TaskState> = new Set(['success', 'failed', 'upstream_failed', 'skipped', 'removed']);
 
@@ -27,6 +11,22 @@ export function seconds(ms: number): string {
   if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
   const whole = Math.round(ms / 1000);
   return whole < 120 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+/** `512 B`, `1.5 GiB`: units as BigQuery bills them. */
+export function bytes(count: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+  let value = count;
+  let unit = 0;
+  for (; value >= 1024 && unit < units.length - 1; unit += 1) value /= 1024;
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** US dollars; small sums with the digits that tell them from nothing. */
+export function dollars(usd: number): string {
+  if (usd === 0) return '$0';
+  if (usd < 0.0001) return '< $0.0001';
+  return `$${usd.toFixed(usd < 1 ? 4 : 2)}`;
 }
 
 /** What a finished task did, in a few words; empty where there is nothing to say. */

@@ -8,6 +8,7 @@ import { PipelineError } from '../core/errors.ts';
 import type { OpenWarehouse } from '../core/ports.ts';
 import { systemClock } from './app.ts';
 import type { Lake } from './lake.ts';
+import { connected } from './sandbox-connection.ts';
 
 /** @throws PipelineError `setting_invalid` where the environment lacks a setting */
 export function warehouseOpener(settings: Settings, pipeline: string, lake: Lake): OpenWarehouse {
@@ -33,17 +34,18 @@ function duckDbOpener(settings: Settings, lake: Lake): OpenWarehouse {
 }
 
 function bigQueryOpener(settings: Settings, pipeline: string, lake: Lake): OpenWarehouse {
-  const { values, root, environment } = settings;
-  if (values.storage !== 'gcs') {
+  const { root, environment } = settings;
+  if (settings.values.storage !== 'gcs') {
     throw new PipelineError(
       'setting_invalid',
-      `warehouse.kind is bigquery, which loads from Cloud Storage alone, but storage is ${values.storage}. Set storage: gcs, or warehouse: {kind: duckdb}.`,
+      `warehouse.kind is bigquery, which loads from Cloud Storage alone, but storage is ${settings.values.storage}. Set storage: gcs, or warehouse: {kind: duckdb}.`,
       { context: { key: 'storage' } },
     );
   }
   const projectId = required(settings, 'google.project', 'the warehouse is BigQuery');
-  const maximum = values['bigquery.maximum_bytes_billed'];
   return async (use) => {
+    const { values } = await connected(settings);
+    const maximum = values['bigquery.maximum_bytes_billed'];
     const { openBigQueryWarehouse } = await import('../serving/bigquery-warehouse.ts');
     return openBigQueryWarehouse({
       projectId,

@@ -105,9 +105,6 @@ const byEnvironment =
 
 const cores = availableParallelism();
 
-const SANDBOX_PORT = 4610;
-const SANDBOX_ADDRESS = `http://127.0.0.1:${SANDBOX_PORT}`;
-
 const keepVersions = (layer: string) =>
   setting({
     describes: `So many versions of ${layer} are kept, however old.`,
@@ -203,9 +200,10 @@ export const SETTING_KEYS = {
     byDefault: null,
   }),
   'gcs.endpoint': setting({
-    describes: 'Address of another server that speaks Cloud Storage’s API; no credentials are sent to it.',
+    describes:
+      'Address of another server that speaks Cloud Storage’s API; no credentials are sent to it. In the environment sandbox: its own.',
     ...optional(url),
-    byDefault: (environment): string | null => (environment === 'sandbox' ? SANDBOX_ADDRESS : null),
+    byDefault: null as string | null,
   }),
   's3.endpoint': setting({
     describes: 'Address of a server that speaks S3, e.g. MinIO; default: Amazon’s.',
@@ -225,9 +223,10 @@ export const SETTING_KEYS = {
     byDefault: false,
   }),
   'bigquery.endpoint': setting({
-    describes: 'Address of another server that speaks BigQuery’s API; no credentials are sent to it.',
+    describes:
+      'Address of another server that speaks BigQuery’s API; no credentials are sent to it. In the environment sandbox: its own.',
     ...optional(url),
-    byDefault: (environment): string | null => (environment === 'sandbox' ? SANDBOX_ADDRESS : null),
+    byDefault: null as string | null,
   }),
   'bigquery.location': setting({
     describes: 'Location of the datasets; the bucket has to lie in the same.',
@@ -287,7 +286,7 @@ export const SETTING_KEYS = {
   'sandbox.port': setting({
     describes: 'Port of `assay sandbox` on 127.0.0.1.',
     ...wholeNumber(0, 65_535),
-    byDefault: SANDBOX_PORT,
+    byDefault: 4610,
   }),
   'sandbox.path': setting({
     describes: 'Folder in which the sandbox keeps buckets and datasets.',

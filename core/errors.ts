@@ -5,7 +5,7 @@ import type { JsonObject, ReportRef } from './types.ts';
 interface ErrorCodeRow {
   /** May the same attempt succeed later without anyone changing anything? */
   readonly retryable: boolean;
-  readonly httpStatus: 400 | 403 | 404 | 409 | 413 | 422 | 500 | 501 | 503 | 507;
+  readonly httpStatus: 400 | 403 | 404 | 409 | 413 | 422 | 500 | 501 | 503 | 504 | 507;
   /** 1 internal, 2 usage, 3 spec invalid, 4 gate breached, 5 run failed, 7 conflict, 8 backend unreachable. */
   readonly exitCode: 1 | 2 | 3 | 4 | 5 | 7 | 8;
 }
@@ -62,7 +62,7 @@ export const ERROR_CODES = {
   warehouse_rejected: row(false, 422, 5),
   server_unreachable: row(true, 503, 8),
   // the attempt itself
-  task_timeout: row(true, 500, 5),
+  task_timeout: row(true, 504, 5),
   task_died: row(true, 500, 5),
   task_cancelled: row(false, 409, 5),
   child_run_failed: row(false, 500, 5),
@@ -158,7 +158,7 @@ export function asPipelineError(thrown: unknown): PipelineError {
   if (errno === 'ENOSPC' || /no space left on device|database or disk is full/i.test(message)) {
     return new PipelineError(
       'storage_full',
-      `The disk is full: ${message}. Free some space, then clear the failed task.`,
+      `The disk is full: ${message}. Free some space, then run the same command again, or clear the failed task.`,
       { cause: thrown },
     );
   }

@@ -21,7 +21,7 @@ export interface DatePart {
 export type Expression = { readonly at: number } & (
   | { readonly kind: 'literal'; readonly type: LiteralType; readonly value: string }
   | { readonly kind: 'parameter'; readonly name: string }
-  /** `name` or `alias.name`. */
+  /** `name`, `alias.name`, and the fields of a struct after them. */
   | { readonly kind: 'column'; readonly path: readonly string[] }
   | { readonly kind: 'unary'; readonly operator: 'NOT' | '-' | '+'; readonly operand: Expression }
   | {
@@ -79,19 +79,28 @@ export type Expression = { readonly at: number } & (
     }
   | { readonly kind: 'interval'; readonly amount: Expression; readonly part: DatePart }
   | { readonly kind: 'array'; readonly items: readonly Expression[] }
+  /** `STRUCT(a AS x, b)`; null where a field has no name of its own. */
+  | {
+      readonly kind: 'struct';
+      readonly fields: readonly { readonly expression: Expression; readonly name: string | null }[];
+    }
+  /** A field of what stands before the dot: `array[OFFSET(0)].name`. */
+  | { readonly kind: 'field'; readonly operand: Expression; readonly name: string }
   | {
       readonly kind: 'element';
       readonly array: Expression;
       readonly mode: 'OFFSET' | 'SAFE_OFFSET' | 'ORDINAL' | 'SAFE_ORDINAL';
       readonly index: Expression;
     }
-  | { readonly kind: 'subquery'; readonly form: 'scalar' | 'exists'; readonly query: Query }
+  | { readonly kind: 'subquery'; readonly form: 'scalar' | 'exists' | 'array'; readonly query: Query }
   | ({ readonly kind: 'call' } & Call)
 );
 
 /** `NAME([DISTINCT] args [IGNORE NULLS] [ORDER BY …] [LIMIT n]) [OVER …]` */
 export interface Call {
   readonly name: string;
+  /** `SAFE.NAME(…)`: NULL instead of an error. */
+  readonly safe: boolean;
   readonly at: number;
   readonly distinct: boolean;
   /** `COUNT(*)`; then `args` is empty. */
@@ -158,6 +167,8 @@ export interface Select {
   readonly where: Expression | null;
   /** `'all'` is GROUP BY ALL. */
   readonly groupBy: readonly Expression[] | 'all';
+  /** GROUP BY ROLLUP (…): the groups, and totals over them from the last one on. */
+  readonly rollup: boolean;
   readonly having: Expression | null;
   readonly qualify: Expression | null;
   readonly windows: readonly { readonly name: string; readonly spec: WindowSpec }[];
@@ -175,9 +186,25 @@ export type SelectItem =
     };
 
 export type FromItem =
-  | { readonly kind: 'table'; readonly path: readonly string[]; readonly alias: string | null; readonly at: number }
+  /** `path` is `table`, `layer.table` or `project.layer.table`; it is written from `at` up to `end`. */
+  | {
+      readonly kind: 'table';
+      readonly path: readonly string[];
+      readonly alias: string | null;
+      readonly at: number;
+      readonly end: number;
+    }
   | { readonly kind: 'subquery'; readonly query: Query; readonly alias: string | null; readonly at: number }
-  | { readonly kind: 'unnest'; readonly array: Expression; readonly alias: string | null; readonly at: number }
+  | {
+      readonly kind: 'unnest';
+      readonly array: Expression;
+      readonly alias: string | null;
+      /** The name of the element's place, from 0: `WITH OFFSET AS place`. */
+      readonly offset: string | null;
+      readonly at: number;
+    }
+  | ({ readonly kind: 'pivot' } & Pivot)
+  | ({ readonly kind: 'unpivot' } & Unpivot)
   | {
       readonly kind: 'join';
       readonly type: 'INNER' | 'LEFT' | 'RIGHT' | 'FULL' | 'CROSS';
@@ -187,6 +214,28 @@ export type FromItem =
       readonly using: readonly string[];
       readonly at: number;
     };
+
+/** `source PIVOT (SUM(a) AS total FOR input IN ('x' AS x, …)) AS alias` */
+export interface Pivot {
+  readonly source: FromItem;
+  readonly aggregates: readonly { readonly expression: Expression; readonly alias: string | null }[];
+  readonly input: Expression;
+  readonly values: readonly { readonly expression: Expression; readonly alias: string | null }[];
+  readonly alias: string | null;
+  readonly at: number;
+}
+
+/** `source UNPIVOT [INCLUDE NULLS] (value FOR label IN (a AS 'x', b)) AS alias` */
+export interface Unpivot {
+  readonly source: FromItem;
+  readonly value: string;
+  readonly label: string;
+  /** `text` is what stands in the label column. */
+  readonly columns: readonly { readonly name: string; readonly text: string; readonly at: number }[];
+  readonly includeNulls: boolean;
+  readonly alias: string | null;
+  readonly at: number;
+}
 
 /** What a walk over a tree is told. Return false to leave out what lies below. */
 export interface Visitor {
@@ -205,7 +254,10 @@ export function operandsOf(expression: Expression): readonly Expression[] {
     case 'unary':
     case 'is':
     case 'cast':
+    case 'field':
       return [expression.operand];
+    case 'struct':
+      return expression.fields.map((field) => field.expression);
     case 'binary':
     case 'distinct_from':
       return [expression.left, expression.right];
@@ -290,12 +342,18 @@ export function expressionsOf(select: Select): readonly Expression[] {
 /** Join conditions and unnested arrays. */
 function fromExpressions(from: FromItem): readonly Expression[] {
   if (from.kind === 'unnest') return [from.array];
+  if (from.kind === 'unpivot') return fromExpressions(from.source);
+  if (from.kind === 'pivot')
+    return [...fromExpressions(from.source), ...from.aggregates.map((each) => each.expression), from.input];
   if (from.kind !== 'join') return [];
   return [...fromExpressions(from.left), ...fromExpressions(from.right), ...(from.on ? [from.on] : [])];
 }
 
 /** What FROM joins, from left to right. */
-export function fromLeaves(from: FromItem | null): readonly Exclude<FromItem, { kind: 'join' }>[] {
+export function fromLeaves(
+  from: FromItem | null,
+): readonly Extract<FromItem, { kind: 'table' | 'subquery' | 'unnest' }>[] {
   if (from === null) return [];
+  if (from.kind === 'pivot' || from.kind === 'unpivot') return fromLeaves(from.source);
   return from.kind === 'join' ? [...fromLeaves(from.left), ...fromLeaves(from.right)] : [from];
 }

@@ -54,7 +54,18 @@ const FOREIGN_TYPES: { readonly [written: string]: string } = {
   DATETIME: 'TIMESTAMP',
 };
 const COMPARISONS = ['=', '<>', '!=', '<', '<=', '>', '>='];
+/** Functions that may stand after `SAFE.`: their only errors are texts that are not of the format. */
+const SAFE_FUNCTIONS = ['PARSE_DATE', 'PARSE_TIMESTAMP'];
 const NOT_A_COMPARISON = ['IS', 'LIKE', 'IN', 'BETWEEN'];
+
+/** Whether the day that a DATE or TIMESTAMP begins with is one of the calendar. */
+function isDayOfCalendar(text: string, type: 'DATE' | 'TIMESTAMP' | 'NUMERIC'): boolean {
+  if (type === 'NUMERIC') return true;
+  const [year = 0, month = 0, day = 0] = text.split(/[ Tt]/)[0]?.split('-').map(Number) ?? [];
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  return year > 0 && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+}
 
 export abstract class ExpressionParser extends TokenCursor {
   /** SELECT or WITH, as it stands in parentheses. */
@@ -187,7 +198,11 @@ export abstract class ExpressionParser extends TokenCursor {
 
   #postfix(): Expression {
     let expression = this.#primary();
-    while (this.isSymbol('[')) expression = this.#element(expression);
+    while (this.isSymbol('[') || this.isSymbol('.')) {
+      const { at } = this.peek();
+      if (this.acceptSymbol('.')) expression = { kind: 'field', operand: expression, name: this.nameAfterDot(), at };
+      else expression = this.#element(expression);
+    }
     return expression;
   }
 
@@ -285,12 +300,9 @@ export abstract class ExpressionParser extends TokenCursor {
       case 'EXISTS':
         return this.#exists();
       case 'ARRAY':
+        return this.#array();
       case 'STRUCT':
-        throw this.refuse(
-          at,
-          `${token.value} is not covered.`,
-          token.value === 'ARRAY' ? 'Write the elements in brackets.' : 'Select the fields as columns.',
-        );
+        return this.#struct();
       case 'DATE':
       case 'TIMESTAMP':
       case 'NUMERIC':
@@ -304,12 +316,7 @@ export abstract class ExpressionParser extends TokenCursor {
         if (this.peek(1).kind === 'string') throw this.refuse(at, `${token.value} literals are not covered.`);
         break;
       case 'SAFE':
-        if (this.isSymbol('.', 1))
-          throw this.refuse(
-            at,
-            'The SAFE. prefix is not covered.',
-            'Use SAFE_CAST, SAFE_DIVIDE, or an IF around the call.',
-          );
+        if (this.isSymbol('.', 1)) return this.#safeCall();
         break;
       case 'TRY_CAST':
         if (opens) throw this.refuse(at, 'TRY_CAST is not GoogleSQL.', 'Write SAFE_CAST(value AS TYPE).');
@@ -317,7 +324,7 @@ export abstract class ExpressionParser extends TokenCursor {
       case 'LAMBDA':
         throw this.refuse(at, 'Lambdas are not GoogleSQL.');
     }
-    const isCallOfReserved = opens && token.value === 'IF';
+    const isCallOfReserved = opens && ['IF', 'LEFT', 'RIGHT'].includes(token.value);
     if (RESERVED.has(token.value) && !isCallOfReserved)
       throw this.unexpected('an expression', this.#reservedHint(token));
     return this.#columnOrCall();
@@ -336,7 +343,8 @@ export abstract class ExpressionParser extends TokenCursor {
       TIMESTAMP: /^\d{4}-\d{1,2}-\d{1,2}([ Tt]\d{1,2}:\d{1,2}:\d{1,2}(\.\d{1,6})?)?\s*(Z|z|UTC|[+-]\d{1,2}(:\d{2})?)?$/,
       NUMERIC: /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/,
     }[type];
-    if (!shape.test(string.value)) throw invalid(this.text, string.at, `${string.text} is no ${type}.`);
+    if (!shape.test(string.value) || !isDayOfCalendar(string.value, type))
+      throw invalid(this.text, string.at, `${string.text} is no ${type}.`);
     return { kind: 'literal', type, value: string.value, at: word.at };
   }
 
@@ -467,13 +475,50 @@ export abstract class ExpressionParser extends TokenCursor {
     const path = [this.nameText(first)];
     while (this.acceptSymbol('.')) path.push(this.nameAfterDot());
     if (this.isSymbol('(')) throw this.refuse(first.at, `The function “${path.join('.')}” is not covered.`);
-    if (path.length > 2)
-      throw this.refuse(
-        first.at,
-        `“${path.join('.')}” has too many parts.`,
-        'Write alias.column; fields of structs are not covered.',
-      );
     return { kind: 'column', path, at: first.at };
+  }
+
+  /** `ARRAY(SELECT …)`, `ARRAY[…]` */
+  #array(): Expression {
+    const { at } = this.take();
+    const opening = this.peek();
+    if (this.isSymbol('[')) return this.#bracketed(opening);
+    if (this.isSymbol('<')) throw this.refuse(opening.at, 'The type of an array is not written.', 'Write [a, b].');
+    this.expectSymbol('(');
+    const query = this.query();
+    this.close(')', opening);
+    return { kind: 'subquery', form: 'array', query, at };
+  }
+
+  #struct(): Expression {
+    const { at } = this.take();
+    const opening = this.peek();
+    if (this.isSymbol('<'))
+      throw this.refuse(opening.at, 'The type of a struct is not written.', 'Write STRUCT(a AS x, b AS y).');
+    this.expectSymbol('(');
+    const fields: { expression: Expression; name: string | null }[] = [];
+    do {
+      const expression = this.expression();
+      const own = expression.kind === 'column' ? (expression.path.at(-1) ?? null) : null;
+      fields.push({ expression, name: this.acceptWords('AS') ? this.name('a name after AS') : own });
+    } while (this.acceptSymbol(','));
+    this.close(')', opening);
+    return { kind: 'struct', fields, at };
+  }
+
+  #safeCall(): Expression {
+    const { at } = this.take();
+    this.acceptSymbol('.');
+    const word = this.peek();
+    if (!SAFE_FUNCTIONS.includes(word.value) || !this.isSymbol('(', 1)) {
+      throw this.refuse(
+        at,
+        `The SAFE. prefix is not covered for ${word.text}.`,
+        `It is for ${SAFE_FUNCTIONS.join(' and ')}; else use SAFE_CAST, SAFE_DIVIDE, or an IF around the call.`,
+      );
+    }
+    const call = this.#call(this.take());
+    return call.kind === 'call' ? { ...call, safe: true, at } : call;
   }
 
   #call(word: Token): Expression {
@@ -485,7 +530,7 @@ export abstract class ExpressionParser extends TokenCursor {
     let part: DatePart | null = null;
     if (!star && !this.isSymbol(')')) {
       do {
-        const takesPart = row?.part !== undefined && args.length === row.maxArgs;
+        const takesPart = row?.part !== undefined && args.length === row.minArgs;
         if (
           row?.part !== undefined &&
           args.length === 0 &&
@@ -499,7 +544,7 @@ export abstract class ExpressionParser extends TokenCursor {
             `Write ${word.value}(…, ${this.peek().value.toUpperCase()}).`,
           );
         }
-        if (takesPart)
+        if (takesPart && part === null)
           part = this.#part(word.value.startsWith('TIMESTAMP') ? [...DATE_PARTS, ...TIME_PARTS] : DATE_PARTS);
         else args.push(this.expression());
       } while (this.acceptSymbol(','));
@@ -519,7 +564,19 @@ export abstract class ExpressionParser extends TokenCursor {
       );
     }
     const over = this.acceptWords('OVER') ? this.window() : null;
-    const call: Call = { name: word.value, at: word.at, distinct, star, args, part, nulls, orderBy, limit, over };
+    const call: Call = {
+      name: word.value,
+      safe: false,
+      at: word.at,
+      distinct,
+      star,
+      args,
+      part,
+      nulls,
+      orderBy,
+      limit,
+      over,
+    };
     return { kind: 'call', ...call };
   }
 
@@ -563,6 +620,12 @@ export abstract class ExpressionParser extends TokenCursor {
     if (this.acceptWords('PRECEDING')) return { kind: 'preceding', amount };
     if (this.acceptWords('FOLLOWING')) return { kind: 'following', amount };
     throw this.unexpected('PRECEDING or FOLLOWING');
+  }
+
+  /** A column by its path. */
+  protected column(): Expression {
+    if (!this.isName()) throw this.unexpected('a column');
+    return this.#columnOrCall();
   }
 
   protected expressions(): readonly Expression[] {

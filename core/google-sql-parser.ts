@@ -1,5 +1,5 @@
 /** GoogleSQL text -> its tree; only what is portable parses, everything else is a fault with line, column and what to write instead. */
-import type { Expression, FromItem, Query, QueryBody, Select, SelectItem } from './google-sql-ast.ts';
+import type { Expression, FromItem, Pivot, Query, QueryBody, Select, SelectItem, Unpivot } from './google-sql-ast.ts';
 import { ExpressionParser } from './google-sql-expression-parser.ts';
 import { REFUSED_FUNCTIONS } from './google-sql-functions.ts';
 import { invalid } from './google-sql-lexer.ts';
@@ -151,11 +151,11 @@ class Parser extends ExpressionParser {
     const items = this.#selectItems();
     const from = this.acceptWords('FROM') ? this.#from() : null;
     const where = this.acceptWords('WHERE') ? this.expression() : null;
-    const groupBy = this.acceptWords('GROUP', 'BY') ? this.#groupBy() : [];
+    const { groupBy, rollup } = this.acceptWords('GROUP', 'BY') ? this.#groupBy() : { groupBy: [], rollup: false };
     const having = this.acceptWords('HAVING') ? this.expression() : null;
     const qualify = this.acceptWords('QUALIFY') ? this.expression() : null;
     const windows = this.acceptWords('WINDOW') ? this.#windows() : [];
-    return { at, distinct, items, from, where, groupBy, having, qualify, windows };
+    return { at, distinct, items, from, where, groupBy, rollup, having, qualify, windows };
   }
 
   #selectItems(): readonly SelectItem[] {
@@ -208,13 +208,22 @@ class Parser extends ExpressionParser {
     return this.isName() ? this.name('a name') : null;
   }
 
-  #groupBy(): readonly Expression[] | 'all' {
-    if (this.acceptWords('ALL')) return 'all';
+  #groupBy(): Pick<Select, 'groupBy' | 'rollup'> {
+    if (this.acceptWords('ALL')) return { groupBy: 'all', rollup: false };
     const token = this.peek();
-    const isGrouping = ['ROLLUP', 'CUBE', 'GROUPING'].includes(token.value) && token.kind === 'word';
+    const isGrouping = ['CUBE', 'GROUPING'].includes(token.value) && token.kind === 'word';
     if (isGrouping)
       throw this.refuse(token.at, `GROUP BY ${token.value} is not covered.`, 'Use UNION ALL of two queries.');
-    return this.expressions();
+    if (!this.acceptWords('ROLLUP')) return { groupBy: this.expressions(), rollup: false };
+    const opening = this.peek();
+    this.expectSymbol('(');
+    const groupBy = this.expressions();
+    this.close(')', opening);
+    for (const { kind, at } of groupBy) {
+      if (kind === 'literal')
+        throw this.refuse(at, 'ROLLUP takes no ordinals.', 'Write the columns, or the names that SELECT gives.');
+    }
+    return { groupBy, rollup: true };
   }
 
   #windows(): Select['windows'] {
@@ -245,7 +254,8 @@ class Parser extends ExpressionParser {
       const right = this.#fromItem();
       const on = type !== 'CROSS' && this.acceptWords('ON') ? this.expression() : null;
       const using = type !== 'CROSS' && on === null && this.acceptWords('USING') ? this.names('a column') : [];
-      if (type !== 'CROSS' && on === null && using.length === 0) {
+      const mayStandBare = right.kind === 'unnest' && (type === 'INNER' || type === 'LEFT');
+      if (type !== 'CROSS' && on === null && using.length === 0 && !mayStandBare) {
         throw this.unexpected('ON or USING', 'A join without a condition is a CROSS JOIN.');
       }
       left = { kind: 'join', type, left, right, on, using, at };
@@ -272,6 +282,68 @@ class Parser extends ExpressionParser {
   }
 
   #fromItem(): FromItem {
+    let item = this.#fromSource();
+    while (this.isSymbol('(', 1) || this.isWord('NULLS', 2)) {
+      if (this.isWord('PIVOT')) item = { kind: 'pivot', ...this.#pivot(item) };
+      else if (this.isWord('UNPIVOT')) item = { kind: 'unpivot', ...this.#unpivot(item) };
+      else break;
+    }
+    return item;
+  }
+
+  #pivot(source: FromItem): Pivot {
+    const { at } = this.take();
+    const opening = this.take();
+    const aggregates: { expression: Expression; alias: string | null }[] = [];
+    do aggregates.push({ expression: this.expression(), alias: this.#alias() });
+    while (this.acceptSymbol(','));
+    this.expectWord('FOR');
+    // IN belongs to PIVOT, so that only what binds closer may stand here.
+    const input = this.column();
+    this.expectWord('IN');
+    const bracket = this.peek();
+    this.expectSymbol('(');
+    const values: { expression: Expression; alias: string | null }[] = [];
+    do values.push({ expression: this.expression(), alias: this.#alias() });
+    while (this.acceptSymbol(','));
+    this.close(')', bracket);
+    this.close(')', opening);
+    return { source, aggregates, input, values, alias: this.#tableAlias(), at };
+  }
+
+  #unpivot(source: FromItem): Unpivot {
+    const { at } = this.take();
+    const includeNulls = this.acceptWords('INCLUDE', 'NULLS');
+    if (!includeNulls) this.acceptWords('EXCLUDE', 'NULLS');
+    const opening = this.peek();
+    this.expectSymbol('(');
+    if (this.isSymbol('('))
+      throw this.refuse(this.peek().at, 'UNPIVOT into several columns is not covered.', 'Use UNION ALL.');
+    const value = this.name('the name of the value column');
+    this.expectWord('FOR');
+    const label = this.name('the name of the label column');
+    this.expectWord('IN');
+    const bracket = this.peek();
+    this.expectSymbol('(');
+    const columns: { name: string; text: string; at: number }[] = [];
+    do {
+      const { at: place } = this.peek();
+      const name = this.name('a column');
+      columns.push({ name, text: this.acceptWords('AS') ? this.#label() : name, at: place });
+    } while (this.acceptSymbol(','));
+    this.close(')', bracket);
+    this.close(')', opening);
+    return { source, value, label, columns, includeNulls, alias: this.#tableAlias(), at };
+  }
+
+  #label(): string {
+    const token = this.peek();
+    if (token.kind !== 'string')
+      throw this.refuse(token.at, 'A label of UNPIVOT is written as a text.', "Write column AS 'label'.");
+    return this.take().value;
+  }
+
+  #fromSource(): FromItem {
     const opening = this.peek();
     if (this.acceptSymbol('(')) {
       const isQuery = this.isWord('SELECT') || this.isWord('WITH') || this.isSymbol('(');
@@ -289,47 +361,58 @@ class Parser extends ExpressionParser {
       this.expectSymbol('(');
       const array = this.expression();
       this.close(')', bracket);
-      return { kind: 'unnest', array, alias: this.#tableAlias(), at: opening.at };
+      const alias = this.#tableAlias();
+      const offset = this.acceptWords('WITH', 'OFFSET') ? (this.#alias() ?? 'offset') : null;
+      return { kind: 'unnest', array, alias, offset, at: opening.at };
     }
     if (opening.kind === 'string') {
       throw this.unexpected('a table', 'A quoted text is no table; write layer.table, or backticks.');
     }
     const path = this.#path();
+    const last = this.tokens[this.next - 1] ?? opening;
+    const end = last.at + last.text.length;
     if (this.isSymbol('(')) {
       const hint =
         REFUSED_FUNCTIONS[path.join('.').toUpperCase()] ?? 'Name a table, as in enriched.int_sales_velocity.';
       throw this.refuse(opening.at, `${path.join('.')}(…) in FROM is not portable.`, hint);
     }
-    return { kind: 'table', path, alias: this.#tableAlias(), at: opening.at };
+    return { kind: 'table', path, alias: this.#tableAlias(), at: opening.at, end };
   }
 
   #path(): readonly string[] {
     const token = this.peek();
-    const parts = token.kind === 'quoted' ? token.value.split('.') : [this.#nameOfTable()];
-    if (token.kind === 'quoted') this.take();
-    while (this.acceptSymbol('.')) parts.push(this.nameAfterDot());
-    if (parts.length > 2) {
-      const [layer, table] = parts.slice(-2);
-      throw this.refuse(
-        token.at,
-        `“${parts.join('.')}” names a project.`,
-        `Write ${layer}.${table}; projects and datasets are config’s.`,
-      );
+    const parts = token.kind === 'quoted' ? this.take().value.split('.') : [this.#dashedName()];
+    while (this.acceptSymbol('.')) {
+      const isQuoted = this.peek().kind === 'quoted';
+      const part = this.nameAfterDot();
+      parts.push(...(isQuoted ? part.split('.') : [part]));
     }
+    if (parts.length > 3 || parts.includes(''))
+      throw invalid(this.text, token.at, `“${parts.join('.')}” names no table.`, 'Write layer.table.');
     return parts;
   }
 
-  #nameOfTable(): string {
-    return this.name('a table, as layer.table,');
+  /** A project may have dashes, also without backticks: `my-project.gold.orders`. */
+  #dashedName(): string {
+    let name = this.name('a table, as layer.table,');
+    const isClose = (ahead: number) => {
+      const [one, other] = [this.peek(ahead - 1), this.peek(ahead)];
+      return one.at + one.text.length === other.at;
+    };
+    while (this.isSymbol('-') && isClose(0) && isClose(1)) {
+      this.take();
+      const part = this.take();
+      if (part.kind !== 'word' && !/^\d+$/.test(part.text)) throw this.unexpected('the rest of a project’s name');
+      name += `-${part.text}`;
+    }
+    return name;
   }
 
   #tableAlias(): string | null {
     const token = this.peek();
     const word = token.kind === 'word' ? token.value : '';
-    if (
-      ['TABLESAMPLE', 'PIVOT', 'UNPIVOT', 'MATCH_RECOGNIZE'].includes(word) ||
-      (word === 'FOR' && this.isWord('SYSTEM_TIME', 1))
-    ) {
+    if (['PIVOT', 'UNPIVOT'].includes(word) && (this.isSymbol('(', 1) || this.isWord('NULLS', 2))) return null;
+    if (['TABLESAMPLE', 'MATCH_RECOGNIZE'].includes(word) || (word === 'FOR' && this.isWord('SYSTEM_TIME', 1))) {
       throw this.refuse(token.at, `${word} is not covered.`);
     }
     if (['ASOF', 'SEMI', 'ANTI', 'POSITIONAL'].includes(word) && this.isWord('JOIN', 1)) return null;
@@ -341,8 +424,6 @@ class Parser extends ExpressionParser {
         'Name the columns in the subquery.',
       );
     }
-    if (this.isWord('WITH') && this.isWord('OFFSET', 1))
-      throw this.refuse(this.peek().at, 'WITH OFFSET is not covered.');
     return alias;
   }
 }

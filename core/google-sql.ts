@@ -10,6 +10,7 @@ import {
   type Query,
   type QueryBody,
   type Select,
+  type WindowSpec,
   walkExpression,
   walkQuery,
 } from './google-sql-ast.ts';
@@ -25,14 +26,24 @@ export const WINDOW_PARAMETERS: readonly string[] = ['window_start', 'window_end
 export interface LintOptions {
   /** Names of further parameters, e.g. the spec's `params`. */
   readonly parameters?: readonly string[];
+  /** Tables may be written with their project. In specs they may not: projects and datasets are the configuration's. */
+  readonly projects?: boolean;
 }
 
 export interface TableReference {
+  /** Null where none is written. */
+  readonly project: string | null;
   /** Null where only a name is written. */
   readonly layer: string | null;
   readonly table: string;
   readonly line: number;
   readonly column: number;
+}
+
+/** One place where a table is named, written from offset `at` up to `end` of the text, backticks included. */
+export interface TableOccurrence extends TableReference {
+  readonly at: number;
+  readonly end: number;
 }
 
 /** Faults of an expression over one row (`when`, `where`, `expr`, `sql`); empty where it may be used on every engine. */
@@ -42,6 +53,8 @@ export function lintExpression(text: string, options: LintOptions = {}): readonl
     checkExpression(expression, ROW, report, parametersOf(options));
     walkExpression(expression, {
       expression: (inner) => {
+        if (inner.kind === 'column' && inner.path.length > 2)
+          report(inner.at, `“${inner.path.join('.')}” has too many parts.`, 'Write alias.column.');
         const isQuery = inner.kind === 'subquery' || (inner.kind === 'in' && inner.source.kind === 'query');
         if (isQuery) report(inner.at, 'A subquery has no place in an expression over one row.');
         return !isQuery;
@@ -60,6 +73,15 @@ export function lintQuery(text: string, options: LintOptions = {}): readonly Sql
         return true;
       },
     });
+    if (options.projects) return;
+    for (const { project, layer, table, at } of tableOccurrences(text)) {
+      if (project !== null)
+        report(
+          at,
+          `“${project}.${layer}.${table}” names a project.`,
+          `Write ${layer}.${table}; projects and datasets are config’s.`,
+        );
+    }
   });
 }
 
@@ -83,16 +105,27 @@ function columnsIn(expression: Expression): readonly string[] {
 
 /** Tables that a query reads, each once, in order; names that WITH gives are left out. Empty for text with faults. */
 export function tableReferences(text: string): readonly TableReference[] {
+  const found = new Map<string, TableReference>();
+  for (const { at: _at, end: _end, ...reference } of tableOccurrences(text)) {
+    const key = JSON.stringify([reference.project, reference.layer, reference.table]);
+    if (!found.has(key)) found.set(key, reference);
+  }
+  return [...found.values()];
+}
+
+/**
+ * Every place where a query names a table, in the order of the text; names that WITH gives are left out. To put another name
+ * there, replace from the last one backwards. Empty for text with faults.
+ */
+export function tableOccurrences(text: string): readonly TableOccurrence[] {
   const query = parsed(() => parseQuery(text));
   if (query === null) return [];
-  const found = new Map<string, TableReference>();
-  collectTables(query, new Set(), (path, at) => {
-    const table = path.at(-1) ?? '';
-    const layer = path.length > 1 ? (path[0] ?? null) : null;
-    const key = `${layer ?? ''}.${table}`;
-    if (!found.has(key)) found.set(key, { layer, table, ...positionOf(text, at) });
+  const found: TableOccurrence[] = [];
+  collectTables(query, new Set(), ({ path, at, end }) => {
+    const [table = '', layer = null, project = null] = [...path].reverse();
+    found.push({ project, layer, table, ...positionOf(text, at), at, end });
   });
-  return [...found.values()];
+  return found.sort((one, other) => one.at - other.at);
 }
 
 /**
@@ -159,6 +192,8 @@ interface Place {
   readonly name: string;
   readonly aggregates: boolean;
   readonly windows: boolean;
+  /** Windows of the WINDOW clause, by lower-case name. */
+  readonly named?: ReadonlyMap<string, WindowSpec>;
 }
 
 const ROW: Place = { name: 'an expression over one row', aggregates: false, windows: false };
@@ -167,6 +202,8 @@ const ON: Place = { name: 'a join condition', aggregates: false, windows: false 
 const UNNEST: Place = { name: 'UNNEST', aggregates: false, windows: false };
 const GROUP_BY: Place = { name: 'GROUP BY', aggregates: false, windows: false };
 const HAVING: Place = { name: 'HAVING', aggregates: true, windows: false };
+const PIVOT: Place = { name: 'PIVOT', aggregates: true, windows: false };
+const PIVOT_VALUE: Place = { name: 'PIVOT … FOR', aggregates: false, windows: false };
 const ANYWHERE: Place = { name: 'the query', aggregates: true, windows: true };
 
 function checkQuery(query: Query, report: Report, parameters: ReadonlySet<string>): void {
@@ -180,13 +217,21 @@ function checkBody(body: QueryBody, report: Report, parameters: ReadonlySet<stri
 }
 
 function checkSelect(select: Select, report: Report, parameters: ReadonlySet<string>): void {
+  const named = new Map(select.windows.map(({ name, spec }) => [name.toLowerCase(), spec]));
   const check = (expression: Expression | null, place: Place) => {
-    if (expression) checkExpression(expression, place, report, parameters);
+    if (expression) checkExpression(expression, { ...place, named }, report, parameters);
   };
   for (const item of select.items) {
     if (item.kind === 'expression') check(item.expression, ANYWHERE);
     else for (const { expression } of item.replace) check(expression, ANYWHERE);
     if (item.kind === 'star' && select.from === null) report(item.at, 'SELECT * needs a FROM.');
+  }
+  for (const [clause, expression] of [
+    ['WHERE', select.where],
+    ['HAVING', select.having],
+    ['QUALIFY', select.qualify],
+  ] as const) {
+    if (select.from === null && expression) report(expression.at, `${clause} needs a FROM.`);
   }
   if (select.from) checkFrom(select.from, check);
   check(select.where, WHERE);
@@ -197,6 +242,12 @@ function checkSelect(select: Select, report: Report, parameters: ReadonlySet<str
 
 function checkFrom(from: FromItem, check: (expression: Expression | null, place: Place) => void): void {
   if (from.kind === 'unnest') check(from.array, UNNEST);
+  if (from.kind === 'pivot' || from.kind === 'unpivot') checkFrom(from.source, check);
+  if (from.kind === 'pivot') {
+    for (const { expression } of from.aggregates) check(expression, PIVOT);
+    for (const { expression } of from.values) check(expression, PIVOT_VALUE);
+    check(from.input, PIVOT_VALUE);
+  }
   if (from.kind !== 'join') return;
   checkFrom(from.left, check);
   checkFrom(from.right, check);
@@ -234,10 +285,31 @@ function checkCall(call: Call, place: Place, report: Report): Place {
   if (row.kind === 'scalar' && isWindow) report(call.at, `${call.name} takes no OVER.`);
   if (isWindow && !place.windows)
     report(call.at, `A window function has no place in ${place.name}.`, 'Use QUALIFY, or a subquery.');
+  if (call.over) checkWindow(call, call.over, place, report);
   if (row.kind !== 'aggregate' || isWindow)
     return isWindow ? { ...place, windows: false, name: 'a window function' } : place;
   if (!place.aggregates) report(call.at, `The aggregate ${call.name} has no place in ${place.name}.`);
   return { name: `the aggregate ${call.name}`, aggregates: false, windows: false };
+}
+
+/** Functions over the whole partition in its order, which all but the first need: no part of it can be framed. */
+const FRAMELESS = ['ROW_NUMBER', 'RANK', 'DENSE_RANK', 'PERCENT_RANK', 'CUME_DIST', 'NTILE', 'LAG', 'LEAD'];
+
+/** @source GoogleSQL, "Window function calls": what each function wants of its window */
+function checkWindow(call: Call, over: WindowSpec, place: Place, report: Report): void {
+  const base = over.base === null ? null : (place.named?.get(over.base.toLowerCase()) ?? null);
+  const isOrdered = over.orderBy.length > 0 || (base !== null && base.orderBy.length > 0);
+  const isFramed = over.frame !== null || (base !== null && base.frame !== null);
+  const isRank = FRAMELESS.includes(call.name);
+  const isOrderedOne = [...FRAMELESS.slice(1), 'FIRST_VALUE', 'LAST_VALUE', 'NTH_VALUE'].includes(call.name);
+  if (isOrderedOne && !isOrdered)
+    report(call.at, `${call.name} needs an order in its window.`, 'Write OVER (… ORDER BY …).');
+  if (isRank && isFramed) report(call.at, `${call.name} takes no frame of rows.`);
+  const shift = call.args[1];
+  if (['LAG', 'LEAD'].includes(call.name) && shift?.kind === 'unary' && shift.operator === '-')
+    report(shift.at, `${call.name} takes no negative number of rows.`, 'LAG looks back, LEAD ahead.');
+  if (call.distinct && (isOrdered || isFramed))
+    report(call.at, 'DISTINCT over a window takes no order and no frame.', 'Write OVER (PARTITION BY …).');
 }
 
 function unknownFunctionHint(name: string): string {
@@ -279,7 +351,7 @@ function checkArguments(call: Call, row: FunctionRow, report: Report): void {
   }
   if (!isOrdered && call.orderBy.length > 0) report(at, `${name} takes no ORDER BY.`);
   if (call.limit !== null && name !== 'ARRAY_AGG') report(at, `LIMIT inside ${name} is not covered.`);
-  const maySkipNulls = name === 'ARRAY_AGG' || ['FIRST_VALUE', 'LAST_VALUE', 'NTH_VALUE', 'LAG', 'LEAD'].includes(name);
+  const maySkipNulls = name === 'ARRAY_AGG' || ['FIRST_VALUE', 'LAST_VALUE', 'NTH_VALUE'].includes(name);
   if (call.nulls === 'IGNORE' && !maySkipNulls) report(at, `${name} takes no IGNORE NULLS.`);
 }
 
@@ -293,7 +365,7 @@ function argumentCount(row: FunctionRow): string {
 function collectTables(
   query: Query,
   outer: ReadonlySet<string>,
-  found: (path: readonly string[], at: number) => void,
+  found: (table: Extract<FromItem, { kind: 'table' }>) => void,
 ): void {
   const names = new Set(outer);
   for (const cte of query.with) {
@@ -314,7 +386,7 @@ function collectTables(
       if (leaf.kind === 'subquery') collectTables(leaf.query, names, found);
       if (leaf.kind !== 'table') continue;
       const isCte = leaf.path.length === 1 && names.has((leaf.path[0] ?? '').toLowerCase());
-      if (!isCte) found(leaf.path, leaf.at);
+      if (!isCte) found(leaf);
     }
     for (const expression of expressionsOf(body)) walkExpression(expression, nested);
   };

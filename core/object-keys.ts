@@ -15,6 +15,24 @@ export const historyKey = (layer: PublishedLayer, sequence: number): string =>
 
 export const historyPrefix = (layer: PublishedLayer): string => `${layer}/_history/`;
 
+/** The sequence of a history entry; null for any other key. */
+export function parseHistoryKey(key: string): number | null {
+  const match = /^[^/]+\/_history\/(\d{12})\.json$/.exec(key);
+  return match ? Number(match[1]) : null;
+}
+
+/** `silver/_hold.json`: while it exists, readers of the layer see no new version but a rollback. */
+export const holdKey = (layer: PublishedLayer): string => `${layer}/_hold.json`;
+
+/** `silver/_mirror.json`: which version the folders beside it were last copied from. */
+export const mirrorStateKey = (layer: PublishedLayer): string => `${layer}/_mirror.json`;
+
+/** What a garbage collection is about to delete. */
+export const CONDEMNED_KEY = '_collect/condemned.json';
+
+/** One object for each publisher of old objects, while it publishes. */
+export const CLAIMS_PREFIX = '_collect/claims/';
+
 /** `silver/_staging/<run>/<task>/<try>/orders/ingestion_dt=2025-10-15/part-00000.parquet` */
 export function stagedKey(
   layer: PublishedLayer | 'quarantine',
@@ -44,4 +62,10 @@ export function parseStagedKey(key: string): ParsedStagedKey | null {
   const [, area, run, taskId, tryNumber, table, path] = match;
   if (!area || !run || !taskId || !tryNumber || !table || !path) return null;
   return { area, run, taskId, tryNumber: Number(tryNumber), table, path };
+}
+
+/** `silver/_staging/<run>/<task>/<try>/`; null for any other key. */
+export function attemptPrefix(key: string): string | null {
+  const staged = parseStagedKey(key);
+  return staged && `${staged.area}/_staging/${staged.run}/${staged.taskId}/${staged.tryNumber}/`;
 }

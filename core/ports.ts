@@ -239,7 +239,10 @@ export interface TaskContext {
   readonly signal: AbortSignal;
   /** An empty folder of this attempt's own, removed afterwards. */
   readonly tempDir: string;
-  /** True while the task only waits for another machine's turn: that time does not count towards its timeout. */
+  /**
+   * True while the task only waits for another machine's turn: that time does not count towards its timeout.
+   * Said when the signal aborts, it asks for up to 10 s to cancel what runs elsewhere.
+   */
   readonly holdTimeout: (isHeld: boolean) => void;
 }
 

@@ -1,4 +1,5 @@
 /** The Spec: one pipeline as its YAML declares it, with every default applied, so that nobody downstream guesses. */
+import type { WarehouseTableOptions } from './ports.ts';
 import type { ColumnType, JsonObject, Layer, Schedule, Task } from './types.ts';
 
 /** Where in the YAML a thing stands; lines and columns from 1. */
@@ -48,7 +49,14 @@ export interface TableSpec {
   readonly duplicateReason: string;
   /** Newest first; ties are broken by event_id, then by the row's place. */
   readonly orderBy: readonly string[];
+  readonly warehouse: WarehouseSpec | null;
   readonly location: SourceLocation;
+}
+
+/** How a cloud warehouse keeps a table that is loaded into it. */
+export interface WarehouseSpec {
+  readonly clusterBy: readonly string[];
+  readonly options: WarehouseTableOptions;
 }
 
 export interface SourceSpec {
@@ -83,6 +91,8 @@ export interface ColumnSpec {
   /** GoogleSQL over the table's typed columns; null: cast from bronze. */
   readonly expr: string | null;
   readonly pii: string | null;
+  /** Resource names; left out: the warehouse keeps those that it has. */
+  readonly policyTags?: readonly string[];
   readonly description: string;
   /** Reason where the value is missing; null where it may be. */
   readonly missingReason: string | null;
@@ -155,6 +165,7 @@ export interface DimSpec {
 
 export interface TransformSpec {
   readonly name: string;
+  readonly description: string;
   /** Built-in function `int_*`, or a module of the user's. */
   readonly implementation:
     | { readonly kind: 'builtin'; readonly name: string }
@@ -167,7 +178,17 @@ export interface TransformSpec {
   readonly keyFields: readonly string[];
   readonly checks: readonly CheckSpec[];
   readonly params: JsonObject;
+  /** What the spec says of columns that the code makes; types are the code's to say. */
+  readonly columns: readonly ColumnNote[];
+  readonly warehouse: WarehouseSpec | null;
   readonly location: SourceLocation;
+}
+
+export interface ColumnNote {
+  readonly name: string;
+  readonly description: string;
+  /** Resource names; left out: the warehouse keeps those that it has. */
+  readonly policyTags?: readonly string[];
 }
 
 /**
@@ -193,11 +214,40 @@ export interface MartSpec {
   /** How an input's partitions map to the mart's, where not day by day. */
   readonly reads: { readonly [input: string]: 'same_day' | 'next_snapshot' | 'latest_snapshot' | 'all' };
   readonly checks: readonly CheckSpec[];
+  /** Null: nothing but columns and clustering is said. */
+  readonly warehouse: WarehouseTableOptions | null;
+  /** Null: the mart is read by SQL alone. */
+  readonly metrics: MetricsSpec | null;
   readonly location: SourceLocation;
 }
 
-export interface MartColumnSpec {
+export interface MartColumnSpec extends ColumnNote {
+  readonly type: ColumnType;
+}
+
+/** What a mart can be asked for by name. */
+export interface MetricsSpec {
+  /** A date column of the mart, by which figures may be grouped; null: the mart has no time. */
+  readonly time: string | null;
+  readonly measures: readonly MeasureSpec[];
+  readonly dimensions: readonly DimensionSpec[];
+}
+
+export interface MeasureSpec {
   readonly name: string;
+  /** GoogleSQL over the mart's columns, each inside an aggregate. */
+  readonly sql: string;
+  /** What it is compared as: `number` stands for every number. */
+  readonly type: 'number' | ColumnType;
+  readonly description: string;
+  /** How clients may show it, e.g. `percent` or `0.00`; null: as it is. */
+  readonly format: string | null;
+}
+
+export interface DimensionSpec {
+  readonly name: string;
+  /** GoogleSQL over one row of the mart; a column's name in backticks. */
+  readonly sql: string;
   readonly type: ColumnType;
   readonly description: string;
 }

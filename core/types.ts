@@ -364,6 +364,8 @@ export interface Publication {
   /** Digest of the report that let it pass; null where the layer has none. */
   readonly reportDigest: string | null;
   readonly verdict: Verdict | null;
+  /** Of all tables' columns and keys: changes with the schema alone. Left out by versions before 0.2. */
+  readonly schemaFingerprint?: string;
   readonly tables: { readonly [table: string]: PublishedTable };
 }
 

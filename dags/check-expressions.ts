@@ -34,11 +34,22 @@ export function checkExpression(context: CheckContext, path: TreePath, scope: Ex
   const scalar = nodeAt(context.tree, path);
   if (scalar?.kind !== 'scalar' || typeof scalar.value !== 'string') return;
   const text = scalar.value;
-  const place = inText(context, path);
   const faults = lintExpression(text, { parameters: parametersIn(text) });
-  reportFaults(context, faults, place, 'bad_expression', 'a GoogleSQL expression over one row');
+  reportFaults(context, faults, inText(context, path), 'bad_expression', 'a GoogleSQL expression over one row');
+  checkNamesIn(context, path, text, scope, faults.length === 0);
+}
+
+/** The parameters of an SQL text, and where its grammar is right its columns. */
+export function checkNamesIn(
+  context: CheckContext,
+  path: TreePath,
+  text: string,
+  scope: ExpressionScope,
+  isParsed: boolean,
+): void {
+  const place = inText(context, path);
   for (const name of parametersIn(text)) checkParameter(context, name, place(offsetPlace(text, `@${name}`)), scope);
-  if (scope.columns === null || faults.length > 0) return;
+  if (scope.columns === null || !isParsed) return;
   const known = new Set(scope.columns.map((column) => column.toLowerCase()));
   for (const column of columnsOf(text)) {
     if (known.has(column.toLowerCase()) || context.unreadWords.has(column)) continue;
@@ -104,18 +115,18 @@ export function checkQuery(context: CheckContext, path: TreePath): void {
 
 type Place = (inside: { readonly line: number; readonly column: number }) => SourceLocation;
 
-function inText(context: CheckContext, path: TreePath): Place {
+export function inText(context: CheckContext, path: TreePath): Place {
   const scalar = nodeAt(context.tree, path);
   if (scalar?.kind !== 'scalar') return () => valueAt(context, path);
   const lines = context.linesByFile.get(scalar.at.file) ?? [];
   return (inside) => placeInScalar(scalar, lines, inside);
 }
 
-function reportFaults(
+export function reportFaults(
   context: CheckContext,
   faults: readonly SqlFault[],
   place: Place,
-  code: 'bad_expression' | 'bad_query',
+  code: 'bad_expression' | 'bad_query' | 'bad_metric',
   expected: string,
 ): void {
   for (const fault of faults) {

@@ -5,9 +5,11 @@ import { checkChecks } from './check-checks.ts';
 import { type CheckContext, keyAt, reportMissing } from './check-context.ts';
 import { checkDags } from './check-dags.ts';
 import { checkExpression, checkQuery } from './check-expressions.ts';
+import { checkMetrics } from './check-metrics.ts';
 import { checkName, checkNames, columnsOfTable, reportUnknownTable } from './check-names.ts';
 import { checkTables } from './check-tables.ts';
 import { checkTransforms } from './check-transforms.ts';
+import { checkClusterTypes, checkWarehouse } from './check-warehouse.ts';
 import { meant } from './issue-log.ts';
 import { namesOf } from './layer-tables.ts';
 import { isTimezone, reportTimezone } from './timezones.ts';
@@ -50,7 +52,7 @@ function checkMart(context: CheckContext, mart: MartSpec, path: TreePath): void 
   }
   const columns = mart.columns.length === 0 ? null : mart.columns.map((column) => column.name);
   checkNames(context, [...path, 'grain'], mart.grain, columns, what);
-  checkNames(context, [...path, 'cluster_by'], mart.clusterBy, columns, what);
+  checkNames(context, [...path, 'cluster_by'], raw.cluster_by ?? [], columns, what);
   if (mart.partitionKey !== null) checkName(context, [...path, 'partition_key'], mart.partitionKey, columns, what);
   if (mart.sql !== '') checkQuery(context, [...path, 'sql']);
   const inputs = mart.inputs.map(({ layer, table }) => `${layer}.${table}`);
@@ -65,4 +67,13 @@ function checkMart(context: CheckContext, mart: MartSpec, path: TreePath): void 
     });
   }
   checkChecks(context, mart.checks, path, columns, what, context.spec.params);
+  checkWarehouse(context, path, {
+    what,
+    raw: raw.warehouse,
+    columns: mart.columns.length === 0 ? null : mart.columns,
+    partitionKey: mart.partitionKey,
+    hasOwnClusterBy: raw.cluster_by !== undefined,
+  });
+  checkClusterTypes(context, [...path, 'cluster_by'], raw.cluster_by, mart.columns);
+  checkMetrics(context, mart, raw.metrics, path);
 }

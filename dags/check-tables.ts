@@ -1,9 +1,11 @@
 /** Base silver: keys, columns, foreign keys, rules and checks of every table. */
 import type { ForeignKeySpec, TableSpec } from '../core/spec.ts';
+import type { ColumnType } from '../core/types.ts';
 import { checkChecks } from './check-checks.ts';
 import { type CheckContext, IMPLICIT_COLUMNS, RESERVED_COLUMN, reportMissing, valueAt } from './check-context.ts';
 import { checkExpression } from './check-expressions.ts';
 import { checkName, checkNames, columnsOfTable, reportCycle, reportUnknownTable } from './check-names.ts';
+import { checkWarehouse } from './check-warehouse.ts';
 import { findCycle } from './graph.ts';
 import { namesOf } from './layer-tables.ts';
 import type { TreePath } from './yaml-tree.ts';
@@ -47,6 +49,13 @@ function checkTable(context: CheckContext, table: TableSpec, path: TreePath): vo
     checkExpression(context, [...path, 'rules', index, 'when'], scope);
   }
   checkChecks(context, table.checks, path, columns, what, context.spec.params);
+  checkWarehouse(context, path, {
+    what,
+    raw: raw?.warehouse,
+    columns: columns === null ? null : columns.map((name) => ({ name, type: typeOf(table, name) })),
+    partitionKey: table.partitionKey,
+    hasOwnClusterBy: false,
+  });
 }
 
 function checkColumns(context: CheckContext, table: TableSpec, path: TreePath): void {
@@ -131,6 +140,6 @@ function checkForeignKeyCycles(context: CheckContext): void {
   reportCycle(context, ['base_silver', 'tables', index, 'foreign_keys', edge, 'references'], 'the foreign keys', cycle);
 }
 
-function typeOf(table: TableSpec, name: string): string | undefined {
+function typeOf(table: TableSpec, name: string): ColumnType | undefined {
   return table.columns.find((column) => column.name.toLowerCase() === name.toLowerCase())?.type;
 }

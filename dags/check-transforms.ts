@@ -5,6 +5,7 @@ import { BUILTIN_TRANSFORMS, type BuiltinTransform, builtinName } from './builti
 import { checkChecks } from './check-checks.ts';
 import { type CheckContext, reportMissing, valueAt } from './check-context.ts';
 import { reportCycle, reportUnknownTable } from './check-names.ts';
+import { checkWarehouse } from './check-warehouse.ts';
 import { findCycle } from './graph.ts';
 import { meant } from './issue-log.ts';
 import { namesOf } from './layer-tables.ts';
@@ -46,6 +47,13 @@ function checkTransform(context: CheckContext, transform: TransformSpec, path: T
     if (transform.primaryKey.length === 0) reportMissing(context, path, what, 'primary_key', '[<column>]');
   }
   checkChecks(context, transform.checks, path, null, what, { ...context.spec.params, ...transform.params });
+  checkWarehouse(context, path, {
+    what,
+    raw: context.raw.enriched_silver?.transforms?.[Number(path.at(-1))]?.warehouse,
+    columns: null,
+    partitionKey: transform.partitionKey,
+    hasOwnClusterBy: false,
+  });
 }
 
 /** True where it is known what computes the table. */

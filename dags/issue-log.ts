@@ -42,6 +42,8 @@ export const ISSUE_CODES = {
   bad_query: 'a mart query that is not GoogleSQL that we support',
   bad_reference: 'a mart reads a table without its layer, or one that it may not read',
   bad_check: 'a check does not say one thing to measure',
+  bad_metric: 'a measure or a dimension of a mart that cannot be asked for',
+  bad_warehouse: 'a warehouse option that the table cannot have',
   bad_task: 'a task has keys that its kind does not use, or lacks one that it needs',
   bad_branch: 'a branch does not lead to the task that it names',
   nothing_to_publish: 'a publish task has no build before it',

@@ -15,6 +15,8 @@ const IDENTITY = {
   checks: 'id',
   foreign_keys: 'column',
   rules: 'reason',
+  measures: 'name',
+  dimensions: 'name',
 } as const;
 
 /** One code may have several conditions: `invalid_quantity` where it is missing, and where it is negative. */

@@ -3,18 +3,21 @@ import { fingerprint } from '../core/fingerprint.ts';
 import { tableReferences } from '../core/google-sql.ts';
 import type {
   CheckSpec,
+  ColumnNote,
   ColumnSpec,
   DagSpec,
   DagTaskSpec,
   DimSpec,
   ForeignKeySpec,
   MartSpec,
+  MetricsSpec,
   SourceLocation,
   SourceSpec,
   Spec,
   TableSpec,
   TransformSpec,
   TransformWindow,
+  WarehouseSpec,
 } from '../core/spec.ts';
 import {
   type ColumnType,
@@ -32,6 +35,7 @@ import type { ShapedSpec } from './shape-issues.ts';
 import type {
   RawCheck,
   RawColumn,
+  RawColumnNote,
   RawDag,
   RawDim,
   RawForeignKey,
@@ -40,6 +44,7 @@ import type {
   RawTable,
   RawTask,
   RawTransform,
+  RawWarehouse,
 } from './spec-schema.ts';
 import { locationAt, type TreePath } from './yaml-tree.ts';
 
@@ -148,6 +153,7 @@ function resolveTable(raw: RawTable, path: TreePath, base: Resolving): TableSpec
     },
     duplicateReason: raw.duplicate_reason ?? `duplicate_${primaryKey.join('_').toLowerCase()}`,
     orderBy: raw.order_by ?? ['ingestion_ts'],
+    warehouse: resolveWarehouse(raw.warehouse),
     location: base.at(path),
   };
 }
@@ -189,6 +195,7 @@ function resolveColumn(raw: RawColumn, base: Resolving): ColumnSpec {
     clean: raw.clean ?? (raw.expr === undefined ? 'trim' : 'none'),
     expr: raw.expr === undefined ? null : bindParams(raw.expr, base.params),
     pii: raw.pii ?? null,
+    ...(raw.policy_tags === undefined ? {} : { policyTags: raw.policy_tags }),
     description: raw.description ?? '',
     missingReason: isRequired ? (raw.reason ?? `missing_${raw.name.toLowerCase()}`) : null,
     invalidReason:
@@ -198,6 +205,24 @@ function resolveColumn(raw: RawColumn, base: Resolving): ColumnSpec {
     format: raw.format ?? null,
   };
 }
+
+function resolveWarehouse(raw: RawWarehouse | undefined): WarehouseSpec | null {
+  if (raw === undefined) return null;
+  return {
+    clusterBy: raw.cluster_by ?? [],
+    options: {
+      labels: raw.labels ?? {},
+      requirePartitionFilter: raw.require_partition_filter ?? false,
+      partitionExpirationDays: raw.partition_expiration_days ?? null,
+    },
+  };
+}
+
+const resolveNote = (raw: RawColumnNote): ColumnNote => ({
+  name: raw.name,
+  description: raw.description ?? '',
+  ...(raw.policy_tags === undefined ? {} : { policyTags: raw.policy_tags }),
+});
 
 /** `decimal(18, 2)` -> `decimal(18,2)`. */
 const columnType = (raw: string | undefined): ColumnType => (raw ?? 'string').replaceAll(' ', '') as ColumnType;
@@ -261,6 +286,7 @@ function resolveTransform(raw: RawTransform, path: TreePath, rawSpec: RawSpec, b
   const tableNames = new Set((rawSpec.base_silver?.tables ?? []).map((table) => table.name));
   return {
     name: raw.name,
+    description: raw.description ?? '',
     implementation:
       raw.file === undefined
         ? { kind: 'builtin', name: builtin ?? raw.name }
@@ -275,6 +301,8 @@ function resolveTransform(raw: RawTransform, path: TreePath, rawSpec: RawSpec, b
     keyFields: raw.key_fields ?? defaults?.keyFields ?? primaryKey,
     checks: resolveChecks(raw.checks, path, params, base),
     params: own,
+    columns: (raw.columns ?? []).map(resolveNote),
+    warehouse: resolveWarehouse(raw.warehouse),
     location: base.at(path),
   };
 }
@@ -299,17 +327,15 @@ export function modulePath(folder: string, file: string): string {
 function resolveMart(raw: RawMart, path: TreePath, base: Resolving): MartSpec {
   const sql = raw.sql ?? '';
   const inputs = martInputs(sql);
+  const warehouse = resolveWarehouse(raw.warehouse);
+  const columns = (raw.columns ?? []).map((column) => ({ ...resolveNote(column), type: columnType(column.type) }));
   return {
     name: raw.name,
     description: raw.description ?? '',
     grain: raw.grain ?? [],
     partitionKey: raw.partition_key ?? null,
-    clusterBy: raw.cluster_by ?? [],
-    columns: (raw.columns ?? []).map((column) => ({
-      name: column.name,
-      type: columnType(column.type),
-      description: column.description ?? '',
-    })),
+    clusterBy: raw.cluster_by ?? warehouse?.clusterBy ?? [],
+    columns,
     sql,
     inputs,
     reads: Object.fromEntries(
@@ -319,7 +345,39 @@ function resolveMart(raw: RawMart, path: TreePath, base: Resolving): MartSpec {
       }),
     ),
     checks: resolveChecks(raw.checks, path, base.params, base),
+    warehouse: warehouse?.options ?? null,
+    metrics: resolveMetrics(raw.metrics, columns, base.params),
     location: base.at(path),
+  };
+}
+
+function resolveMetrics(raw: RawMart['metrics'], columns: MartSpec['columns'], params: JsonObject): MetricsSpec | null {
+  if (raw === undefined) return null;
+  const typeOf = (name: string): ColumnType | undefined =>
+    columns.find((column) => column.name.toLowerCase() === name.toLowerCase())?.type;
+  return {
+    time: raw.time ?? null,
+    measures: (raw.measures ?? []).map((measure) => ({
+      name: measure.name,
+      sql: bindParams(measure.sql ?? '', params),
+      type: measure.type === undefined || measure.type === 'number' ? 'number' : columnType(measure.type),
+      description: measure.description ?? '',
+      format: measure.format ?? null,
+    })),
+    dimensions: (raw.dimensions ?? []).map((dimension) => {
+      const column = dimension.column ?? dimension.name;
+      const isComputed = dimension.sql !== undefined;
+      return {
+        name: dimension.name,
+        sql: isComputed ? bindParams(dimension.sql ?? '', params) : `\`${column}\``,
+        type: isComputed ? columnType(dimension.type) : (typeOf(column) ?? 'string'),
+        description:
+          dimension.description ??
+          (isComputed
+            ? ''
+            : (columns.find(({ name }) => name.toLowerCase() === column.toLowerCase())?.description ?? '')),
+      };
+    }),
   };
 }
 

@@ -63,6 +63,44 @@ const check = z.strictObject({
   fail_if: limit().optional().describe('From which count or share on it fails. Default, where neither is said: "> 0".'),
 });
 
+const TAG_WANTED = 'bad_value: projects/<project>/locations/<location>/taxonomies/<id>/policyTags/<id>';
+const policyTags = () =>
+  z
+    .array(
+      z.string().regex(/^projects\/[^/\s]+\/locations\/[^/\s]+\/taxonomies\/[^/\s]+\/policyTags\/[^/\s]+$/, TAG_WANTED),
+    )
+    .max(1, 'bad_value: one policy tag, as a column of BigQuery has no more')
+    .optional()
+    .describe(
+      'Resource name of the policy tag that guards the column in a cloud warehouse. Default: as the table has it.',
+    );
+
+const warehouse = z.strictObject({
+  cluster_by: names()
+    .max(4, 'bad_value: at most 4 columns')
+    .optional()
+    .describe('Columns that its rows are sorted by.'),
+  labels: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe('Lower-case keys and values of letters, digits, _ and -, at most 63 characters each.'),
+  require_partition_filter: z
+    .boolean()
+    .optional()
+    .describe('Must every query name the partitions that it reads? Default: false.'),
+  partition_expiration_days: z
+    .int('bad_type: a whole number of days')
+    .min(1, 'bad_value: 1 day or more')
+    .optional()
+    .describe('Partitions older than this are dropped by the warehouse. Default: never.'),
+});
+
+const columnNote = {
+  name: name(),
+  description: text().optional(),
+  policy_tags: policyTags(),
+};
+
 const column = z.strictObject({
   name: name(),
   type: columnType().optional().describe('Type in silver. Default: string.'),
@@ -76,6 +114,7 @@ const column = z.strictObject({
     .optional()
     .describe('GoogleSQL over the typed columns and those derived above; the column is then computed, not read.'),
   pii: text().optional().describe('Tag of personal data, e.g. email; reports mask such columns.'),
+  policy_tags: policyTags(),
   description: text().optional(),
   reason: reasonCode().optional().describe('One code for both a missing and an unreadable value.'),
   on_invalid: z
@@ -174,6 +213,7 @@ const table = z.strictObject({
   order_by: names()
     .optional()
     .describe('Which of two rows with one key is newer, greatest first. Default: ingestion_ts.'),
+  warehouse: warehouse.optional().describe('How a cloud warehouse keeps the table, where a mart reads it.'),
 });
 
 const dim = z.strictObject({
@@ -198,6 +238,7 @@ const transform = z.strictObject({
   name: name().describe(
     'The table. A built-in transform of that name, with or without int_, computes it, unless file says otherwise.',
   ),
+  description: text().optional(),
   file: text().optional().describe('Your own transform: a .ts or .js module, relative to the spec’s folder.'),
   depends_on: names().optional().describe('Its inputs: dims, silver tables, other transforms.'),
   partition_key: name().optional(),
@@ -215,6 +256,42 @@ const transform = z.strictObject({
     .record(z.string(), z.unknown())
     .optional()
     .describe('Its own values; those of the pipeline hold for the rest.'),
+  columns: z
+    .array(z.strictObject(columnNote))
+    .optional()
+    .describe('What is to be said of columns that it makes; the types are its code’s.'),
+  warehouse: warehouse.optional().describe('How a cloud warehouse keeps the table.'),
+});
+
+const metrics = z.strictObject({
+  time: name().optional().describe('Date column of the mart, by which figures may be grouped.'),
+  measures: z
+    .array(
+      z.strictObject({
+        name: name(),
+        sql: text().optional().describe('GoogleSQL aggregate over the mart’s columns, e.g. SUM(net_revenue).'),
+        type: z
+          .union([z.literal('number'), columnType()], TYPE_WANTED)
+          .optional()
+          .describe('What filters compare it as. Default: number.'),
+        description: text().optional(),
+        format: text().optional().describe('How clients may show it, e.g. percent or 0.00.'),
+      }),
+    )
+    .optional()
+    .describe('Figures.'),
+  dimensions: z
+    .array(
+      z.strictObject({
+        name: name(),
+        column: name().optional().describe('Default: the column of its name.'),
+        sql: text().optional().describe('GoogleSQL over one row of the mart, in place of a column.'),
+        type: columnType().optional().describe('Type of sql. Default: string.'),
+        description: text().optional(),
+      }),
+    )
+    .optional()
+    .describe('What figures may be grouped and filtered by.'),
 });
 
 const mart = z.strictObject({
@@ -223,9 +300,9 @@ const mart = z.strictObject({
   grain: names().optional().describe('Columns that name one row.'),
   partition_key: name().optional().describe('Without it the table is replaced whole.'),
   cluster_by: names().max(4, 'bad_value: at most 4 columns').optional(),
-  columns: z
-    .array(z.strictObject({ name: name(), type: columnType().optional(), description: text().optional() }))
-    .optional(),
+  columns: z.array(z.strictObject({ ...columnNote, type: columnType().optional() })).optional(),
+  warehouse: warehouse.optional().describe('How a cloud warehouse keeps the mart.'),
+  metrics: metrics.optional().describe('What the mart can be asked for by name, over HTTP and with assay query.'),
   reads: z
     .record(z.string(), z.enum(['same_day', 'next_snapshot', 'latest_snapshot', 'all']))
     .optional()
@@ -331,5 +408,12 @@ export type RawCheck = z.infer<typeof check>;
 export type RawDim = z.infer<typeof dim>;
 export type RawTransform = z.infer<typeof transform>;
 export type RawMart = z.infer<typeof mart>;
+export type RawMetrics = z.infer<typeof metrics>;
+export type RawWarehouse = z.infer<typeof warehouse>;
+export type RawColumnNote = {
+  readonly name: string;
+  readonly description?: string | undefined;
+  readonly policy_tags?: readonly string[] | undefined;
+};
 export type RawTask = z.infer<typeof task>;
 export type RawDag = z.infer<typeof dag>;

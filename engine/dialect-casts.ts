@@ -1,5 +1,6 @@
 /** CAST and SAFE_CAST of GoogleSQL -> DuckDB text with the same result: same rounding, same texts taken, same texts written. */
 import type { TypeName } from '../core/google-sql-ast.ts';
+import { numericOfFloat } from './dialect-numbers.ts';
 import {
   BOOL,
   DATE,
@@ -22,14 +23,17 @@ import { literal } from './sql-text.ts';
  */
 const READABLE: { readonly [type in TypeName['name']]: string | null } = {
   STRING: null,
-  INT64: String.raw`\s*[+-]?\d+\s*`,
-  FLOAT64: String.raw`(?i)\s*[+-]?(\d+\.?\d*([e][+-]?\d+)?|\.\d+([e][+-]?\d+)?|inf|infinity|nan)\s*`,
+  INT64: String.raw`\s*[+-]?(0[xX][0-9a-fA-F]+|\d+)\s*`,
+  FLOAT64: String.raw`(?i)\s*[+-]?(0x[0-9a-f]+|\d+\.?\d*([e][+-]?\d+)?|\.\d+([e][+-]?\d+)?|inf|infinity|nan)\s*`,
   NUMERIC: String.raw`(?i)\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*`,
   BIGNUMERIC: String.raw`(?i)\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*`,
   BOOL: '(?i)true|false',
   DATE: String.raw`\s*\d{4}-\d{1,2}-\d{1,2}\s*`,
-  TIMESTAMP: String.raw`\s*\d{4}-\d{1,2}-\d{1,2}([ Tt]\d{1,2}:\d{1,2}:\d{1,2}(\.\d{1,6})?)?\s*(Z|z|UTC|[+-]\d{1,2}(:\d{2})?)?\s*`,
+  TIMESTAMP: String.raw`\s*\d{4}-\d{1,2}-\d{1,2}([ Tt]([01]?\d|2[0-3]):[0-5]?\d:([0-5]?\d|60)(\.\d{1,6})?)?\s*(Z|z|UTC|[+-]\d{1,2}(:\d{2})?|[+-]\d{4})?\s*`,
 };
+
+/** GoogleSQL reads the names of zones in a text; what DuckDB makes of them is not known to be the same. */
+const NAMES_A_ZONE = String.raw`\s*\d{4}-\d{1,2}-\d{1,2}.*\s[A-Za-z]+(/[A-Za-z_]+)+\s*`;
 
 /** The conversion as text; a message for those on which the engines differ. */
 export function renderCast(
@@ -39,9 +43,17 @@ export function renderCast(
 ): Sql | { readonly refused: string; readonly hint: string } {
   const target = targetType(type);
   const from = value.type.kind;
+  if (safe && type.precision !== null)
+    return {
+      refused: `SAFE_CAST to ${type.name}(p, s) is an error on one engine and NULL on the other where a value is too large.`,
+      hint: `Write SAFE_CAST(value AS ${type.name}), and ROUND for its digits.`,
+    };
   if (from === 'NULL') return sql(`CAST(NULL AS ${duckDbName(type)})`, target);
   if (type.name === 'STRING') return renderText(value, safe);
-  if (from === 'STRING') return sql(renderFromText(value.text, type, safe), target);
+  if (from === 'STRING') {
+    const isNumber = ['FLOAT64', 'NUMERIC', 'BIGNUMERIC'].includes(type.name);
+    return sql(renderFromText((isNumber ? value.numberText : undefined) ?? value.text, type, safe), target);
+  }
   const allowed = ALLOWED[type.name];
   if (from !== 'UNKNOWN' && !allowed.includes(from)) {
     return {
@@ -110,6 +122,9 @@ function duckDbName(type: TypeName): string {
 
 function renderPlain(value: Sql, type: TypeName, safe: boolean): string {
   const cast = safe ? 'TRY_CAST' : 'CAST';
+  const isExact = type.name === 'NUMERIC' || type.name === 'BIGNUMERIC';
+  if (isExact && value.type.kind === 'FLOAT64')
+    return `${cast}(${numericOfFloat(value.text, safe)} AS ${duckDbName(type)})`;
   // DuckDB rounds a half of a DOUBLE to the even neighbour, GoogleSQL away from zero.
   const isHalfEven = type.name === 'INT64' && (value.type.kind === 'FLOAT64' || value.type.kind === 'UNKNOWN');
   const rounded = isHalfEven && value.type.kind === 'FLOAT64' ? `round(${value.text})` : value.text;
@@ -122,11 +137,35 @@ function renderPlain(value: Sql, type: TypeName, safe: boolean): string {
 function renderFromText(text: string, type: TypeName, safe: boolean): string {
   const pattern = READABLE[type.name];
   if (pattern === null) return text;
-  const read = `TRY_CAST(trim(${text}, ' \t\n\r') AS ${duckDbName(type)})`;
-  const value = `CASE WHEN regexp_full_match(${text}, ${literal(pattern)}) THEN ${read} END`;
+  const trimmed = `trim(${text}, ' \t\n\r')`;
+  // DuckDB reads 0x1F as a whole number, but not with a sign, and not as a DOUBLE.
+  const unsigned = `TRY_CAST(regexp_replace(${trimmed}, '^[+-]0[xX]', '0x') AS BIGINT)`;
+  const hex = `coalesce(TRY_CAST(${trimmed} AS BIGINT), CASE WHEN ${trimmed} LIKE '-%' THEN -${unsigned} ELSE ${unsigned} END)`;
+  const read =
+    type.name === 'INT64'
+      ? hex
+      : type.name === 'FLOAT64'
+        ? `coalesce(TRY_CAST(${trimmed} AS DOUBLE), CAST(${hex} AS DOUBLE))`
+        : type.name === 'TIMESTAMP'
+          ? readInstant(trimmed)
+          : `TRY_CAST(${trimmed} AS ${duckDbName(type)})`;
+  const zoned =
+    type.name === 'TIMESTAMP'
+      ? `WHEN regexp_full_match(${text}, ${literal(NAMES_A_ZONE)}) THEN error('The name of a time zone in a text is not read: write an offset, as in +02:00') `
+      : '';
+  const value = `CASE ${zoned}WHEN regexp_full_match(${text}, ${literal(pattern)}) THEN ${read} END`;
   if (safe) return `(${value})`;
   const message = `concat('Cannot read ', ${text}, ${literal(` as ${type.name}`)})`;
   return `(CASE WHEN ${text} IS NULL THEN NULL ELSE coalesce(${value}, error(${message})) END)`;
+}
+
+/** DuckDB wants two digits in an offset, and knows no leap second, which GoogleSQL takes as the first of the next minute. */
+function readInstant(text: string): string {
+  const offset = `regexp_replace(${text}, '([+-])(\\d)(:\\d{2})?$', '\\10\\2\\3')`;
+  const written = `(CASE WHEN regexp_matches(${text}, ':.*[+-]\\d(:\\d{2})?$') THEN ${offset} ELSE ${text} END)`;
+  const isLeap = `regexp_matches(${text}, ':\\d{1,2}:60')`;
+  const before = `TRY_CAST(regexp_replace(${written}, ':60(\\.\\d+)?', ':59') AS TIMESTAMPTZ)`;
+  return `CASE WHEN ${isLeap} THEN ${before} + INTERVAL 1 SECOND ELSE TRY_CAST(${written} AS TIMESTAMPTZ) END`;
 }
 
 /** Numbers without trailing zeros, as GoogleSQL writes them. */

@@ -1,6 +1,7 @@
 /** Date parts, truncation, differences and formats of GoogleSQL -> DuckDB text. Instants are taken in UTC, the session's zone. */
 import type { DatePart } from '../core/google-sql-ast.ts';
 import { WEEKDAYS } from '../core/google-sql-functions.ts';
+import type { Sql } from './dialect-types.ts';
 import { literal } from './sql-text.ts';
 
 /** Microseconds in the parts that have a fixed length. */
@@ -21,6 +22,37 @@ export function hasFixedLength(part: DatePart): boolean {
 function daysIntoWeek(day: string, part: DatePart): string {
   const first = part.name === 'ISOWEEK' ? 1 : WEEKDAYS.indexOf(part.weekday ?? 'SUNDAY');
   return `((dayofweek(${day}) + ${7 - first}) % 7)`;
+}
+
+export const ZONE_FAULT = {
+  message: 'A time zone is written out, and by its name.',
+  hint: "Write 'America/Los_Angeles', 'UTC' or '+05:30'.",
+} as const;
+
+/** Civil time that an instant has in a zone; null for a zone that is not a literal, or no name of the tz database. */
+export function civilTime(instant: string, zone: Sql): string | null {
+  const minutes = offsetMinutes(zone);
+  if (minutes !== null) return `((${instant} AT TIME ZONE 'UTC') + ${minutes} * INTERVAL 1 MINUTE)`;
+  return isZoneName(zone) ? `(${instant} AT TIME ZONE ${zone.text})` : null;
+}
+
+/** The instant of civil time in a zone; the zone is one that `civilTime` takes. */
+export function instantOfCivil(civil: string, zone: Sql): string {
+  const minutes = offsetMinutes(zone);
+  if (minutes !== null) return `((${civil} - ${minutes} * INTERVAL 1 MINUTE) AT TIME ZONE 'UTC')`;
+  return `(${civil} AT TIME ZONE ${zone.text})`;
+}
+
+/** DuckDB knows no offsets as zones. */
+function offsetMinutes({ literal: zone }: Sql): number | null {
+  const found = /^(?:UTC)?([+-])(\d{1,2})(?::(\d{2}))?$/.exec(zone?.kind === 'string' ? zone.value : '');
+  if (!found) return null;
+  return (found[1] === '-' ? -1 : 1) * (Number(found[2]) * 60 + Number(found[3] ?? 0));
+}
+
+/** DuckDB also takes abbreviations such as `PST`, which GoogleSQL does not. */
+function isZoneName({ literal: zone }: Sql): boolean {
+  return zone?.kind === 'string' && /^(UTC|[A-Z][A-Za-z_]+(\/[A-Za-z0-9_+-]+)+)$/.test(zone.value);
 }
 
 /** The first day of the part that a day lies in; a DATE. */
@@ -47,7 +79,7 @@ export function lastDay(day: string, part: DatePart): string {
 }
 
 export function interval(amount: string, part: DatePart): string {
-  const [factor, unit] = { WEEK: [7, 'DAY'], QUARTER: [3, 'MONTH'] }[part.name] ?? [1, part.name];
+  const [factor, unit] = { WEEK: [7, 'DAY'], ISOWEEK: [7, 'DAY'], QUARTER: [3, 'MONTH'] }[part.name] ?? [1, part.name];
   const count = factor === 1 ? `(${amount})` : `(${factor} * (${amount}))`;
   return `(CAST(${count} AS BIGINT) * INTERVAL 1 ${unit})`;
 }
@@ -117,11 +149,14 @@ const FORMAT_CODES: { readonly [code: string]: string } = {
   '%': '%%',
 };
 
-/** The same format in DuckDB's codes, or the code that has none. */
-export function formatCodes(format: string): { readonly format: string } | { readonly unknown: string } {
+/** The same format in DuckDB's codes, or the code that has none: for a day also those of the time of day. */
+export function formatCodes(
+  format: string,
+  hasTime: boolean,
+): { readonly format: string } | { readonly unknown: string } {
   let unknown: string | null = null;
   const translated = format.replace(/%([\s\S]?)/g, (whole, code: string) => {
-    const known = FORMAT_CODES[code];
+    const known = !hasTime && ['H', 'M', 'S', 'T'].includes(code) ? undefined : FORMAT_CODES[code];
     if (known === undefined) unknown ??= whole;
     return known ?? whole;
   });

@@ -12,7 +12,7 @@ import { DATE_PARTS, type PortableFunction } from '../core/google-sql-functions.
 import { invalid, notPortable, type SqlFaultError } from '../core/google-sql-lexer.ts';
 import { isDay } from '../core/partition.ts';
 import { renderCast } from './dialect-casts.ts';
-import { extractPart, hasFixedLength, interval } from './dialect-dates.ts';
+import { civilTime, extractPart, hasFixedLength, interval, ZONE_FAULT } from './dialect-dates.ts';
 import { RENDER } from './dialect-functions.ts';
 import { add, divide, multiply } from './dialect-numbers.ts';
 import {
@@ -21,9 +21,11 @@ import {
   coerced,
   commonType,
   DATE,
-  FLOAT64,
+  floatLiteral,
   INT64,
   INTERVAL,
+  isNested,
+  isNumber,
   isOpen,
   NULL,
   NUMERIC_SCALE,
@@ -32,6 +34,7 @@ import {
   type SqlType,
   STRING,
   sql,
+  structOf,
   TIMESTAMP,
   UNKNOWN,
 } from './dialect-types.ts';
@@ -103,10 +106,12 @@ export function renderExpression(expression: Expression, scope: Scope): Sql {
       return renderArray(expression, scope);
     case 'element':
       return renderElement(expression, scope);
-    case 'subquery': {
-      const { text, type } = scope.subquery(expression.query);
-      return expression.form === 'exists' ? sql(`EXISTS (${text})`, BOOL) : sql(`(${text})`, type);
-    }
+    case 'struct':
+      return renderStruct(expression, scope);
+    case 'field':
+      return fieldOf(renderExpression(expression.operand, scope), expression.name, scope, expression.at);
+    case 'subquery':
+      return renderSubquery(expression, scope);
     case 'call':
       return renderCall(expression, scope);
   }
@@ -129,7 +134,10 @@ export function renderOrderBy(items: readonly OrderItem[], scope: Scope): string
   if (items.length === 0) return '';
   const parts = items.map((item) => {
     const nulls = item.nulls ?? (item.descending ? 'LAST' : 'FIRST');
-    return `${renderExpression(item.expression, scope).text} ${item.descending ? 'DESC' : 'ASC'} NULLS ${nulls}`;
+    const value = renderExpression(item.expression, scope);
+    if (isNested(value.type))
+      throw refuse(scope, item.expression.at, `A value of type ${value.type.kind} has no order.`);
+    return `${value.text} ${item.descending ? 'DESC' : 'ASC'} NULLS ${nulls}`;
   });
   return ` ORDER BY ${parts.join(', ')}`;
 }
@@ -139,15 +147,39 @@ export function renderWindow(window: WindowSpec, scope: Scope): string {
   const parts = [
     window.base === null ? '' : identifier(window.base),
     window.partitionBy.length > 0
-      ? `PARTITION BY ${window.partitionBy.map((expression) => renderExpression(expression, scope).text).join(', ')}`
+      ? `PARTITION BY ${window.partitionBy.map((expression) => renderPartition(expression, scope)).join(', ')}`
       : '',
     renderOrderBy(window.orderBy, scope).trim(),
-    window.frame === null ? '' : renderFrame(window.frame, scope),
+    window.frame === null ? '' : renderFrame(window, window.frame, scope),
   ];
   return parts.filter((part) => part !== '').join(' ');
 }
 
-function renderFrame(frame: WindowFrame, scope: Scope): string {
+function renderPartition(expression: Expression, scope: Scope): string {
+  const { text, type } = renderExpression(expression, scope);
+  if (type.kind === 'FLOAT64' || isNested(type))
+    throw refuse(
+      scope,
+      expression.at,
+      `A window is not partitioned by a value of type ${type.kind}.`,
+      'Cast it first.',
+    );
+  return text;
+}
+
+function renderFrame(window: WindowSpec, frame: WindowFrame, scope: Scope): string {
+  const [key] = window.orderBy;
+  const counts = [frame.start, frame.end].some((edge) => edge?.kind === 'preceding' || edge?.kind === 'following');
+  if (frame.unit === 'RANGE' && counts && key) {
+    const { type } = renderExpression(key.expression, scope);
+    if (!isNumber(type) && !isOpen(type))
+      throw refuse(
+        scope,
+        key.expression.at,
+        `A RANGE with bounds is ordered by a number, not by ${type.kind}.`,
+        'Order by UNIX_DATE(day) and count days.',
+      );
+  }
   const bound = (edge: WindowFrame['start']): string => {
     if (edge.kind === 'preceding' || edge.kind === 'following') {
       return `${renderExpression(edge.amount, scope).text} ${edge.kind.toUpperCase()}`;
@@ -165,7 +197,7 @@ function renderLiteral(expression: ExpressionOf<'literal'>): Sql {
     case 'INT64':
       return { text: value, type: INT64, literal: { kind: 'int', value } };
     case 'FLOAT64':
-      return { text: value, type: FLOAT64, literal: { kind: 'float', value } };
+      return floatLiteral(value);
     case 'BOOL':
       return sql(value, BOOL);
     case 'NULL':
@@ -189,9 +221,12 @@ function renderParameter({ name, at }: ExpressionOf<'parameter'>, scope: Scope):
   }
   if (typeof value === 'string') return { text: literal(value), type: STRING, literal: { kind: 'string', value } };
   if (!Number.isFinite(value)) throw invalid(scope.text, at, `@${name} is no number.`);
-  const text = value < 0 ? `(${value})` : String(value);
-  const isWhole = Number.isSafeInteger(value);
-  return { text, type: isWhole ? INT64 : FLOAT64, literal: { kind: isWhole ? 'int' : 'float', value: String(value) } };
+  if (!Number.isSafeInteger(value)) return floatLiteral(String(value));
+  return {
+    text: value < 0 ? `(${value})` : String(value),
+    type: INT64,
+    literal: { kind: 'int', value: String(value) },
+  };
 }
 
 function renderUnary(expression: ExpressionOf<'unary'>, scope: Scope): Sql {
@@ -201,7 +236,8 @@ function renderUnary(expression: ExpressionOf<'unary'>, scope: Scope): Sql {
   if (expression.operator === '+') return operand;
   const negative = { text: `(-${operand.text})`, type: operand.type };
   if (operand.literal === undefined || operand.literal.kind === 'string') return negative;
-  return { ...negative, literal: { kind: operand.literal.kind, value: `-${operand.literal.value}` } };
+  const { kind, value } = operand.literal;
+  return { ...negative, literal: { kind, value: value.startsWith('-') ? value.slice(1) : `-${value}` } };
 }
 
 function renderBinary(expression: ExpressionOf<'binary'>, scope: Scope): Sql {
@@ -213,6 +249,10 @@ function renderBinary(expression: ExpressionOf<'binary'>, scope: Scope): Sql {
   if (isComparison(operator)) {
     const [left, right] = renderComparable([expression.left, expression.right], scope, at);
     return sql(`(${left} ${operator} ${right})`, BOOL);
+  }
+  for (const side of [expression.left, expression.right]) {
+    if (operator !== '||' && side.kind === 'literal' && side.type === 'NULL')
+      throw invalid(scope.text, side.at, `“${operator}” takes no NULL by itself.`, 'Write CAST(NULL AS INT64).');
   }
   const [left, right] = [renderExpression(expression.left, scope), renderExpression(expression.right, scope)];
   if (expression.right.kind === 'interval' && !hasFixedLength(expression.right.part)) {
@@ -278,6 +318,8 @@ function shiftInTime(left: Sql, right: Sql, operator: '+' | '-', at: number, sco
 /** Values that are compared with each other, in one type. */
 function renderComparable(expressions: readonly Expression[], scope: Scope, at: number): readonly string[] {
   const values = expressions.map((expression) => renderExpression(expression, scope));
+  const nested = values.find((value) => isNested(value.type));
+  if (nested) throw refuse(scope, at, `A value of type ${nested.type.kind} cannot be compared.`, 'Compare its parts.');
   const type = commonType(values);
   if (type === null) {
     const kinds = [...new Set(values.map((value) => value.type.kind))];
@@ -369,8 +411,15 @@ function renderExtract({ part, operand, zone, at }: ExpressionOf<'extract'>, sco
       value.type.kind === 'STRING' ? 'Cast the text first.' : null,
     );
   }
-  const local = zone ? `(${value.text} AT TIME ZONE ${renderExpression(zone, scope).text})` : value.text;
+  const local = zone ? localTime(value.text, renderExpression(zone, scope), scope, at) : value.text;
   return sql(extractPart(local, part), part.name === 'DATE' ? DATE : INT64);
+}
+
+/** The civil time of an instant in a zone that is written out. */
+function localTime(instant: string, zone: Sql, scope: Scope, at: number): string {
+  const civil = civilTime(instant, zone);
+  if (civil !== null) return civil;
+  throw refuse(scope, at, ZONE_FAULT.message, ZONE_FAULT.hint);
 }
 
 function renderArray({ items, at }: ExpressionOf<'array'>, scope: Scope): Sql {
@@ -379,6 +428,36 @@ function renderArray({ items, at }: ExpressionOf<'array'>, scope: Scope): Sql {
   if (type === null)
     throw refuse(scope, at, 'The elements of this array have several types.', 'Cast them to one type.');
   return sql(`[${values.map((value) => coerced(value, type)).join(', ')}]`, arrayOf(type));
+}
+
+function renderStruct({ fields, at }: ExpressionOf<'struct'>, scope: Scope): Sql {
+  const seen = new Set<string>();
+  for (const { name } of fields) {
+    if (name !== null && seen.has(name.toLowerCase()))
+      throw invalid(scope.text, at, `Two fields are called “${name}”.`);
+    if (name !== null) seen.add(name.toLowerCase());
+  }
+  return structOf(fields.map(({ name, expression }) => ({ name, value: renderExpression(expression, scope) })));
+}
+
+/** @throws SqlFaultError where the value is no struct, or has no such field */
+export function fieldOf(value: Sql, name: string, scope: Scope, at: number): Sql {
+  if (value.type.kind !== 'STRUCT')
+    throw refuse(scope, at, `“.${name}” asks for a field of what is ${value.type.kind}, not STRUCT.`);
+  const field = value.type.fields.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase());
+  if (!field) {
+    const names = value.type.fields.map((each) => each.name).join(', ');
+    throw invalid(scope.text, at, `This struct has no field “${name}”.`, `It has ${names}.`);
+  }
+  return sql(`(${value.text}).${identifier(field.name)}`, field.type);
+}
+
+function renderSubquery({ form, query, at }: ExpressionOf<'subquery'>, scope: Scope): Sql {
+  if (form === 'array' && query.orderBy.length === 0)
+    throw refuse(scope, at, 'The order inside ARRAY is left open.', 'Write ARRAY(SELECT … ORDER BY …).');
+  const { text, type } = scope.subquery(query);
+  if (form === 'exists') return sql(`EXISTS (${text})`, BOOL);
+  return form === 'array' ? sql(`ARRAY(${text})`, arrayOf(type)) : sql(`(${text})`, type);
 }
 
 /** An index outside of the array is an error, or NULL where it is SAFE. */

@@ -1,26 +1,43 @@
 /** A call of a portable function -> DuckDB text with GoogleSQL's result, NULL for NULL, error for error. */
 import type { Call } from '../core/google-sql-ast.ts';
-import type { PortableFunction } from '../core/google-sql-functions.ts';
+import { DATE_PARTS, type PortableFunction } from '../core/google-sql-functions.ts';
 import {
+  civilTime,
   dateDifference,
   formatCodes,
   hasFixedLength,
+  instantOfCivil,
   interval,
   lastDay,
   timestampDifference,
   truncateDate,
+  ZONE_FAULT,
 } from './dialect-dates.ts';
-import { divide, integerQuotient, mean, remainder } from './dialect-numbers.ts';
+import {
+  add,
+  divide,
+  integerQuotient,
+  mean,
+  multiply,
+  remainder,
+  roundedFloat,
+  truncatedNumeric,
+} from './dialect-numbers.ts';
+import { type ParsedFormat, parseFormat } from './dialect-parsing.ts';
+import { leavesGroupOpen, regexpGroups } from './dialect-regexp.ts';
 import {
   arrayOf,
   BOOL,
+  BYTES,
   coerced,
   commonType,
   DATE,
   FLOAT64,
   INT64,
+  isNested,
   isNumber,
   isOpen,
+  NUMERIC_SCALE,
   numeric,
   type Sql,
   type SqlType,
@@ -114,13 +131,27 @@ const trimmed =
   (call) =>
     sql(`${name}(${text(call, 0)}, ${call.args.length > 1 ? text(call, 1) : WHITESPACE})`, STRING);
 
+/** A count of letters; where it is negative, an error. DuckDB would count from the other end, or give nothing. */
+function lettersOf(call: RenderedCall, index: number): string {
+  const count = whole(call, index);
+  const { literal: known } = arg(call, index);
+  if (known?.kind === 'int' && Number(known.value) >= 0) return count;
+  return `CASE WHEN ${count} < 0 THEN error('${call.call.name} with a negative length') ELSE ${count} END`;
+}
+
 const padded =
   (name: 'lpad' | 'rpad'): Render =>
   (call) =>
     sql(
-      `${name}(${text(call, 0)}, CAST(${whole(call, 1)} AS INTEGER), ${call.args.length > 2 ? text(call, 2) : "' '"})`,
+      `${name}(${text(call, 0)}, CAST(${lettersOf(call, 1)} AS INTEGER), ${call.args.length > 2 ? text(call, 2) : "' '"})`,
       STRING,
     );
+
+/** `left`, `right` and `repeat`: a text and a count. */
+const counted =
+  (name: 'left' | 'right' | 'repeat'): Render =>
+  (call) =>
+    sql(`${name}(${text(call, 0)}, CAST(${lettersOf(call, 1)} AS BIGINT))`, STRING);
 
 /** Position 0 and positions before the text's begin mean its first character. */
 const substring: Render = (call) => {
@@ -154,8 +185,12 @@ const containsIgnoringCase: Render = (call) => {
 const regexpExtract: Render = (call) => {
   const pattern = arg(call, 1).literal;
   if (pattern?.kind !== 'string') return call.refuse('REGEXP_EXTRACT takes its pattern as a literal.', 'Write r"…".');
-  const groups =
-    pattern.value.replace(/\\[\s\S]|\[(?:\\[\s\S]|[^\]\\])*\]/g, '').match(/\((?!\?)|\(\?P</g)?.length ?? 0;
+  const groups = regexpGroups(pattern.value);
+  if (leavesGroupOpen(pattern.value))
+    return call.refuse(
+      'The group of REGEXP_EXTRACT may take no part in a match, and engines differ on what it then is.',
+      'Put ? * and | inside the group.',
+    );
   if (groups > 1) return call.refuse('REGEXP_EXTRACT takes one group at most.', 'Write (?:…) for the others.');
   const value = text(call, 0);
   const match = `regexp_extract(${value}, ${arg(call, 1).text}, ${groups})`;
@@ -168,6 +203,11 @@ const rounded: Render = (call) => {
   if (digits !== undefined && digits.literal?.kind !== 'int')
     return call.refuse('ROUND takes its digits as a literal.');
   const isExact = value.type.kind === 'NUMERIC' || value.type.kind === 'UNKNOWN' || value.type.kind === 'NULL';
+  if (value.type.kind === 'FLOAT64' && Number(digits?.literal?.value ?? 0) > 0) {
+    if (Number(digits?.literal?.value) > 11)
+      return call.refuse('ROUND of a FLOAT64 takes 11 digits at most.', 'Write ROUND(CAST(value AS NUMERIC), digits).');
+    return sql(roundedFloat(value.text, Number(digits?.literal?.value)), FLOAT64);
+  }
   const operand = isExact ? value.text : coerced(value, FLOAT64);
   const scale = Math.max(0, Number(digits?.literal?.value ?? 0));
   const type =
@@ -184,6 +224,86 @@ const toWhole =
     return sql(`${name}(${isExact ? value.text : coerced(value, FLOAT64)})`, isExact ? numeric(0) : FLOAT64);
   };
 
+/** With digits: of NUMERIC only, where a power of ten is exact. DuckDB's own `trunc` answers in floating point. */
+const truncated: Render = (call) => {
+  const digits = call.args[1];
+  const value = arg(call, 0);
+  if (digits === undefined && value.type.kind !== 'NUMERIC') return toWhole('trunc')(call);
+  expectKind(call, 0, ['NUMERIC'], 'Write TRUNC(CAST(value AS NUMERIC), digits).');
+  const places = digits === undefined ? 0 : Number(digits.literal?.kind === 'int' ? digits.literal.value : Number.NaN);
+  if (!(Math.abs(places) <= NUMERIC_SCALE)) return call.refuse('TRUNC takes its digits as a literal, nine at most.');
+  if (value.type.kind !== 'NUMERIC') return call.refuse('TRUNC with digits wants to know that its value is NUMERIC.');
+  return places >= value.type.scale ? value : truncatedNumeric(value, places);
+};
+
+/** A sum, difference or product of whole or exact numbers; NULL where it does not fit. */
+const safely =
+  (compute: (left: Sql, right: Sql) => Sql): Render =>
+  (call) => {
+    const operands = call.args.map((_, index) => expectKind(call, index, ['INT64', 'NUMERIC']));
+    const [left, right] = [operands[0] ?? arg(call, 0), operands[1] ?? { text: '0', type: INT64 }];
+    const open = operands.find((operand) => isOpen(operand.type));
+    if (open) return call.refuse(`${call.call.name} wants to know the types of its numbers.`, 'Cast them.');
+    const isWhole = operands.every((operand) => operand.type.kind === 'INT64');
+    if (!isWhole) {
+      const exact = compute(left, right);
+      return sql(`TRY(CAST(${exact.text} AS DECIMAL(38, ${NUMERIC_SCALE})))`, numeric(NUMERIC_SCALE));
+    }
+    const wide = (value: Sql): Sql => ({ text: `CAST(${value.text} AS HUGEINT)`, type: UNKNOWN });
+    return sql(`TRY_CAST(${compute(wide(left), wide(right)).text} AS BIGINT)`, INT64);
+  };
+
+/** Infinite or no number where the divisor is 0, never an error. */
+const ieeeDivide: Render = (call) => {
+  const [a, b] = [0, 1].map((index) => `CAST(${expectKind(call, index, ['INT64', 'FLOAT64']).text} AS DOUBLE)`);
+  const byZero = `CASE WHEN ${a} = 0 OR isnan(${a}) THEN 'nan' WHEN ${a} > 0 THEN 'inf' ELSE '-inf' END`;
+  return sql(
+    `(CASE WHEN ${a} IS NULL OR ${b} <> 0 THEN ${a} / ${b} WHEN ${b} = 0 THEN CAST(${byZero} AS DOUBLE) END)`,
+    FLOAT64,
+  );
+};
+
+/** LOG of one argument is the natural one. */
+const logarithm: Render = (call) => {
+  const { text: value } = floating('ln')({ ...call, args: call.args.slice(0, 1) });
+  if (call.args.length === 1) return sql(value, FLOAT64);
+  return sql(`(${value} / ${floating('ln')({ ...call, args: call.args.slice(1) }).text})`, FLOAT64);
+};
+
+const digest =
+  (name: 'md5' | 'sha1' | 'sha256'): Render =>
+  (call) =>
+    sql(`unhex(${name}(${text(call, 0)}))`, BYTES);
+
+/** A path of names and places: `$.tags[0].name`. */
+const JSON_PATH = /^\$(\.[A-Za-z_][A-Za-z0-9_]*|\[\d+\])*$/;
+
+/** A text, number or truth value; NULL for anything else, and where the text is no JSON. */
+const jsonValue: Render = (call) => {
+  const path = arg(call, 1);
+  if (path.literal?.kind !== 'string' || !JSON_PATH.test(path.literal.value))
+    return call.refuse('JSON_VALUE takes a plain path as a literal.', "Write JSON_VALUE(text, '$.name[0].part').");
+  const json = `(CASE WHEN json_valid(${text(call, 0)}) THEN ${text(call, 0)} END)`;
+  const kind = `json_type(${json}, ${path.text})`;
+  const value = `(${json} ->> ${path.text})`;
+  const texts = `${kind} IN ('VARCHAR', 'BOOLEAN', 'BIGINT', 'UBIGINT', 'INTEGER', 'UINTEGER')`;
+  const fraction = `CASE WHEN len(${otherWritings(json, value)}) > 0 THEN error(${literal(FRACTION_FAULT)}) ELSE ${value} END`;
+  return {
+    text: `(CASE WHEN ${texts} THEN ${value} WHEN ${kind} = 'DOUBLE' THEN ${fraction} END)`,
+    type: STRING,
+    numberText: `(CASE WHEN ${texts} OR ${kind} = 'DOUBLE' THEN ${value} END)`,
+  };
+};
+
+const FRACTION_FAULT =
+  'JSON_VALUE met a number such as 1.50 or 1e3, whose text differs between engines; CAST(JSON_VALUE(…) AS NUMERIC) takes it';
+
+/** DuckDB writes 1.50 as 1.5: the numbers of a JSON text that have this value, and another text. */
+function otherWritings(json: string, value: string): string {
+  const numbers = `regexp_extract_all(${json}, '-?[0-9]+(\\.[0-9]+)?([eE][+-]?[0-9]+)?')`;
+  return `list_filter(${numbers}, lambda n: n <> ${value} AND TRY_CAST(n AS DOUBLE) = TRY_CAST(${value} AS DOUBLE))`;
+}
+
 const floating =
   (name: string): Render =>
   (call) => {
@@ -194,17 +314,29 @@ const floating =
         ['INT64', 'FLOAT64'],
         'NUMERIC is computed differently by the engines: write CAST(value AS FLOAT64).',
       );
-    return sql(`${name}(${call.args.map((value) => `CAST(${value.text} AS DOUBLE)`).join(', ')})`, FLOAT64);
+    const operands = call.args.map((value) => `CAST(${value.text} AS DOUBLE)`);
+    const value = `${name}(${operands.join(', ')})`;
+    // What has no finite value is an error, where DuckDB may answer with infinity.
+    const isOutside = [`isinf(${value})`, ...operands.map((operand) => `NOT isinf(${operand})`)].join(' AND ');
+    return sql(
+      `(CASE WHEN ${isOutside} THEN error('${call.call.name} has no finite value here') ELSE ${value} END)`,
+      FLOAT64,
+    );
   };
 
 const DATE_SOURCES: readonly SqlType['kind'][] = ['DATE', 'TIMESTAMP'];
+
+/** Civil time in the zone that is the argument `index`. */
+function civil(call: RenderedCall, moment: string, index: number): string {
+  return civilTime(moment, arg(call, index)) ?? call.refuse(ZONE_FAULT.message, ZONE_FAULT.hint);
+}
 
 const dateOf: Render = (call) => {
   if (call.args.length === 3) {
     const [year, month, dayOfMonth] = [0, 1, 2].map((index) => whole(call, index));
     return sql(`make_date(${year}, ${month}, ${dayOfMonth})`, DATE);
   }
-  if (call.args.length === 2) return sql(`CAST((${instant(call, 0)} AT TIME ZONE ${text(call, 1)}) AS DATE)`, DATE);
+  if (call.args.length === 2) return sql(`CAST(${civil(call, instant(call, 0), 1)} AS DATE)`, DATE);
   const value = expectKind(call, 0, DATE_SOURCES, 'Write CAST(text AS DATE).');
   return value.type.kind === 'DATE' ? value : sql(`CAST(${value.text} AS DATE)`, DATE);
 };
@@ -254,6 +386,14 @@ const timestampDiff: Render = (call) => {
 const timestampTrunc: Render = (call) => {
   const part = partOf(call);
   const value = instant(call, 0);
+  if (call.args.length > 1) {
+    const local = civil(call, value, 1);
+    const cut =
+      hasFixedLength(part) && part.name !== 'DAY'
+        ? `date_trunc(${literal(part.name.toLowerCase())}, ${local})`
+        : `CAST(${truncateDate(`CAST(${local} AS DATE)`, part)} AS TIMESTAMP)`;
+    return sql(instantOfCivil(cut, arg(call, 1)), TIMESTAMP);
+  }
   if (hasFixedLength(part)) return sql(`date_trunc(${literal(part.name.toLowerCase())}, ${value})`, TIMESTAMP);
   return sql(`CAST(${truncateDate(`CAST(${value} AS DATE)`, part)} AS TIMESTAMPTZ)`, TIMESTAMP);
 };
@@ -268,7 +408,7 @@ const formatted =
   (call) => {
     const format = arg(call, 0).literal;
     if (format?.kind !== 'string') return call.refuse(`${call.call.name} takes its format as a literal.`);
-    const codes = formatCodes(format.value);
+    const codes = formatCodes(format.value, call.call.name === 'FORMAT_TIMESTAMP');
     if ('unknown' in codes)
       return call.refuse(
         `“${codes.unknown}” is no format code that every engine writes alike.`,
@@ -277,14 +417,33 @@ const formatted =
     return sql(`strftime(${value(call, 1)}, ${literal(codes.format)})`, STRING);
   };
 
+/** What stands for a text that is not of the format: an error, or NULL after `SAFE.`. */
+const parsedBy =
+  (assemble: (parsed: ParsedFormat, value: string) => string, type: SqlType): Render =>
+  (call) => {
+    const format = arg(call, 0).literal;
+    if (format?.kind !== 'string') return call.refuse(`${call.call.name} takes its format as a literal.`);
+    const parsed = parseFormat(format.value, type.kind === 'TIMESTAMP');
+    if ('unknown' in parsed)
+      return call.refuse(
+        `“${parsed.unknown}” is no format code that every engine reads alike.`,
+        type.kind === 'TIMESTAMP' ? 'Use %Y %m %d %F %H %M %S %T.' : 'Use %Y %m %d %F.',
+      );
+    const value = text(call, 1);
+    const read = assemble(parsed, value);
+    if (call.call.safe) return sql(`(${read})`, type);
+    const message = `concat('Cannot read ', ${value}, ${literal(` by the format ${format.value}`)})`;
+    return sql(`(CASE WHEN ${value} IS NULL THEN NULL ELSE coalesce(${read}, error(${message})) END)`, type);
+  };
+
 const dateArray: Render = (call) => {
   const step = call.call.args[2];
   const part = step?.kind === 'interval' ? step.part : null;
   const isForward =
     step === undefined || (step.kind === 'interval' && step.amount.kind === 'literal' && Number(step.amount.value) > 0);
-  if (!isForward || (part !== null && part.name !== 'DAY' && part.name !== 'WEEK')) {
-    return call.refuse('GENERATE_DATE_ARRAY takes steps of whole days or weeks, forward.', 'Write INTERVAL 1 DAY.');
-  }
+  if (!isForward) return call.refuse('GENERATE_DATE_ARRAY takes steps forward.', 'Write INTERVAL 1 DAY.');
+  if (part !== null && !DATE_PARTS.includes(part.name))
+    return call.refuse(`GENERATE_DATE_ARRAY takes no ${part.name}.`, 'Write INTERVAL 1 DAY.');
   const by = part === null ? 'INTERVAL 1 DAY' : interval(call.amount, part);
   return sql(`CAST(generate_series(${day(call, 0)}, ${day(call, 1)}, ${by}) AS DATE[])`, arrayOf(DATE));
 };
@@ -314,8 +473,38 @@ const count: Render = (call) => {
   return sql(`count(${distinctly(call)}${arg(call, 0).text})${call.over}`, INT64);
 };
 
-const smallestOf: Render = (call) => sql(`min(${arg(call, 0).text})${call.over}`, arg(call, 0).type);
-const largestOf: Render = (call) => sql(`max(${arg(call, 0).text})${call.over}`, arg(call, 0).type);
+const extremeOf =
+  (name: 'min' | 'max'): Render =>
+  (call) => {
+    const { text: value, type } = arg(call, 0);
+    if (isNested(type)) return call.refuse(`A value of type ${type.kind} has no order.`);
+    return sql(`${name}(${value})${call.over}`, type);
+  };
+
+/** In floating point, as GoogleSQL has it also for NUMERIC. */
+const deviation =
+  (name: 'stddev_samp' | 'stddev_pop' | 'var_samp' | 'var_pop'): Render =>
+  (call) => {
+    const value = expectKind(call, 0, ['INT64', 'FLOAT64', 'NUMERIC']);
+    return sql(`${name}(${distinctly(call)}CAST(${value.text} AS DOUBLE))${call.over}`, FLOAT64);
+  };
+
+const percentile =
+  (name: 'quantile_cont' | 'quantile_disc'): Render =>
+  (call) => {
+    const share = arg(call, 1).literal;
+    const isShare =
+      (share?.kind === 'float' || share?.kind === 'int') && Number(share.value) >= 0 && Number(share.value) <= 1;
+    if (!isShare) return call.refuse(`${call.call.name} takes its share as a literal from 0 to 1.`);
+    if (call.call.over?.base || (call.call.over?.orderBy.length ?? 0) > 0 || call.call.over?.frame)
+      return call.refuse(`The window of ${call.call.name} has no order and no frame.`, 'Write OVER (PARTITION BY …).');
+    if (name === 'quantile_disc') {
+      if (isNested(arg(call, 0).type)) return call.refuse('An ARRAY or STRUCT has no order.');
+      return sql(`${name}(${arg(call, 0).text}, ${share.value})${call.over}`, arg(call, 0).type);
+    }
+    const value = expectKind(call, 0, ['INT64', 'FLOAT64'], 'Write CAST(value AS FLOAT64).');
+    return sql(`${name}(CAST(${value.text} AS DOUBLE), ${share.value})${call.over}`, FLOAT64);
+  };
 
 /** The value, NULL included, at the largest or smallest `by`; of equals the largest or smallest value, so that it never depends on the order of rows. */
 const valueBy =
@@ -364,9 +553,8 @@ const absolute: Render = (call) => {
 const signOf: Render = (call) => {
   const value = expectKind(call, 0, ['INT64', 'FLOAT64', 'NUMERIC']);
   const sign = `CAST(sign(${value.text}) AS BIGINT)`;
-  return value.type.kind === 'FLOAT64'
-    ? sql(`CAST(${sign} AS DOUBLE)`, FLOAT64)
-    : sql(sign, value.type.kind === 'NUMERIC' ? numeric(0) : INT64);
+  if (value.type.kind === 'NUMERIC') return sql(`CAST(${sign} AS DECIMAL(38, 0))`, numeric(0));
+  return value.type.kind === 'FLOAT64' ? sql(`CAST(${sign} AS DOUBLE)`, FLOAT64) : sql(sign, INT64);
 };
 
 const chosen: Render = (call) => {
@@ -393,18 +581,29 @@ export const RENDER: { readonly [name in PortableFunction]: Render } = {
   GREATEST: extreme('greatest'),
 
   SAFE_DIVIDE: (call) => divide(arg(call, 0), arg(call, 1), 'null'),
-  DIV: (call) => integerQuotient(expectKind(call, 0, ['INT64']), expectKind(call, 1, ['INT64'])),
+  DIV: (call) => integerQuotient(expectKind(call, 0, ['INT64', 'NUMERIC']), expectKind(call, 1, ['INT64', 'NUMERIC'])),
   MOD: (call) => remainder(expectKind(call, 0, ['INT64', 'NUMERIC']), expectKind(call, 1, ['INT64', 'NUMERIC'])),
   ABS: absolute,
   SIGN: signOf,
   ROUND: rounded,
-  TRUNC: toWhole('trunc'),
+  TRUNC: truncated,
   CEIL: toWhole('ceil'),
   CEILING: toWhole('ceil'),
   FLOOR: toWhole('floor'),
   POW: floating('pow'),
   POWER: floating('pow'),
   SQRT: floating('sqrt'),
+  EXP: floating('exp'),
+  LN: floating('ln'),
+  LOG: logarithm,
+  LOG10: floating('log10'),
+  SAFE_ADD: safely((left, right) => add(left, right, '+')),
+  SAFE_SUBTRACT: safely((left, right) => add(left, right, '-')),
+  SAFE_MULTIPLY: safely(multiply),
+  SAFE_NEGATE: safely((value) => ({ ...value, text: `(-${value.text})` })),
+  IEEE_DIVIDE: ieeeDivide,
+  IS_NAN: (call) => sql(`isnan(${coerced(expectKind(call, 0, ['FLOAT64', 'INT64']), FLOAT64)})`, BOOL),
+  IS_INF: (call) => sql(`isinf(${coerced(expectKind(call, 0, ['FLOAT64', 'INT64']), FLOAT64)})`, BOOL),
 
   LOWER: same('lower', STRING, text),
   UPPER: same('upper', STRING, text),
@@ -413,11 +612,17 @@ export const RENDER: { readonly [name in PortableFunction]: Render } = {
   RTRIM: trimmed('rtrim'),
   LENGTH: same('length', INT64, text),
   CHAR_LENGTH: same('length', INT64, text),
+  BYTE_LENGTH: same('strlen', INT64, text),
+  LEFT: counted('left'),
+  RIGHT: counted('right'),
   SUBSTR: substring,
   SUBSTRING: substring,
   CONCAT: concatenation,
   REPLACE: same('replace', STRING, text, text, text),
   STRPOS: same('strpos', INT64, text, text),
+  INSTR: same('strpos', INT64, text, text),
+  REPEAT: counted('repeat'),
+  REVERSE: same('reverse', STRING, text),
   LPAD: padded('lpad'),
   RPAD: padded('rpad'),
   STARTS_WITH: same('starts_with', BOOL, text, text),
@@ -426,6 +631,13 @@ export const RENDER: { readonly [name in PortableFunction]: Render } = {
   REGEXP_CONTAINS: same('regexp_matches', BOOL, text, text),
   REGEXP_EXTRACT: regexpExtract,
   REGEXP_REPLACE: (call) => sql(`regexp_replace(${text(call, 0)}, ${text(call, 1)}, ${text(call, 2)}, 'g')`, STRING),
+  SPLIT: (call) =>
+    sql(`string_split(${text(call, 0)}, ${call.args.length > 1 ? text(call, 1) : "','"})`, arrayOf(STRING)),
+  JSON_VALUE: jsonValue,
+  TO_HEX: (call) => sql(`lower(hex(${expectKind(call, 0, ['BYTES'], 'Write TO_HEX(MD5(text)).').text}))`, STRING),
+  MD5: digest('md5'),
+  SHA1: digest('sha1'),
+  SHA256: digest('sha256'),
 
   DATE: dateOf,
   DATE_ADD: dateShift('+'),
@@ -434,6 +646,7 @@ export const RENDER: { readonly [name in PortableFunction]: Render } = {
   DATE_TRUNC: (call) => sql(truncateDate(day(call, 0), partOf(call)), DATE),
   LAST_DAY: lastDayOf,
   FORMAT_DATE: formatted(day),
+  PARSE_DATE: parsedBy((parsed, value) => parsed.date(value), DATE),
   UNIX_DATE: (call) => sql(`date_diff('day', DATE '1970-01-01', ${day(call, 0)})`, INT64),
   DATE_FROM_UNIX_DATE: (call) => sql(`(DATE '1970-01-01' + CAST(${whole(call, 0)} AS INTEGER))`, DATE),
   TIMESTAMP: timestampOf,
@@ -441,7 +654,10 @@ export const RENDER: { readonly [name in PortableFunction]: Render } = {
   TIMESTAMP_SUB: timestampShift('-'),
   TIMESTAMP_DIFF: timestampDiff,
   TIMESTAMP_TRUNC: timestampTrunc,
-  FORMAT_TIMESTAMP: formatted((call, index) => `(${instant(call, index)} AT TIME ZONE 'UTC')`),
+  FORMAT_TIMESTAMP: formatted((call, index) =>
+    call.args.length > 2 ? civil(call, instant(call, index), 2) : `(${instant(call, index)} AT TIME ZONE 'UTC')`,
+  ),
+  PARSE_TIMESTAMP: parsedBy((parsed, value) => parsed.timestamp(value), TIMESTAMP),
   UNIX_SECONDS: (call) => sql(floorDivided(`epoch_us(${instant(call, 0)})`, 1_000_000), INT64),
   UNIX_MILLIS: (call) => sql(floorDivided(`epoch_us(${instant(call, 0)})`, 1_000), INT64),
   UNIX_MICROS: (call) => sql(`epoch_us(${instant(call, 0)})`, INT64),
@@ -452,19 +668,31 @@ export const RENDER: { readonly [name in PortableFunction]: Render } = {
   GENERATE_DATE_ARRAY: dateArray,
   GENERATE_ARRAY: numberArray,
   ARRAY_LENGTH: (call) => sql(`len(${expectKind(call, 0, ['ARRAY']).text})`, INT64),
+  ARRAY_TO_STRING: (call) => {
+    const { text: array, type } = expectKind(call, 0, ['ARRAY']);
+    if (type.kind === 'ARRAY' && type.element.kind !== 'STRING')
+      return call.refuse(`ARRAY_TO_STRING joins texts, not ${type.element.kind}.`);
+    return sql(`array_to_string(${array}, ${text(call, 1)})`, STRING);
+  },
 
   COUNT: count,
   COUNTIF: (call) => sql(`count(CASE WHEN ${condition(call, 0)} THEN 1 END)${call.over}`, INT64),
   SUM: sum,
   AVG: average,
-  MIN: smallestOf,
-  MAX: largestOf,
+  MIN: extremeOf('min'),
+  MAX: extremeOf('max'),
   // Any value will do; the smallest is the same at every run.
-  ANY_VALUE: smallestOf,
+  ANY_VALUE: extremeOf('min'),
   LOGICAL_AND: (call) => sql(`bool_and(${condition(call, 0)})${call.over}`, BOOL),
   LOGICAL_OR: (call) => sql(`bool_or(${condition(call, 0)})${call.over}`, BOOL),
   MAX_BY: valueBy('arg_max_null'),
   MIN_BY: valueBy('arg_min_null'),
+  STDDEV: deviation('stddev_samp'),
+  STDDEV_SAMP: deviation('stddev_samp'),
+  STDDEV_POP: deviation('stddev_pop'),
+  VARIANCE: deviation('var_samp'),
+  VAR_SAMP: deviation('var_samp'),
+  VAR_POP: deviation('var_pop'),
   STRING_AGG: joined,
   ARRAY_AGG: collected,
 
@@ -479,6 +707,8 @@ export const RENDER: { readonly [name in PortableFunction]: Render } = {
   FIRST_VALUE: neighbour('first_value'),
   LAST_VALUE: neighbour('last_value'),
   NTH_VALUE: neighbour('nth_value'),
+  PERCENTILE_CONT: percentile('quantile_cont'),
+  PERCENTILE_DISC: percentile('quantile_disc'),
 };
 
 /** Rounded down, also before 1970, where `//` would cut toward zero. */

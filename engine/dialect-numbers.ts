@@ -1,5 +1,6 @@
 /** Arithmetic of GoogleSQL -> DuckDB text: NUMERIC stays exact, a division by zero is an error, half is rounded away from zero. */
 import {
+  asWritten,
   coerced,
   FLOAT64,
   INT64,
@@ -29,13 +30,13 @@ function numberType(left: Sql, right: Sql): SqlType | null {
 
 export function add(left: Sql, right: Sql, operator: '+' | '-'): Sql {
   const type = numberType(left, right);
-  if (type === null) return sql(`(${left.text} ${operator} ${right.text})`, openType(left, right));
+  if (type === null) return sql(`(${asWritten(left)} ${operator} ${asWritten(right)})`, openType(left, right));
   return sql(`(${operandText(left, type)} ${operator} ${operandText(right, type)})`, type);
 }
 
 export function multiply(left: Sql, right: Sql): Sql {
   const type = numberType(left, right);
-  if (type === null) return sql(`(${left.text} * ${right.text})`, openType(left, right));
+  if (type === null) return sql(`(${asWritten(left)} * ${asWritten(right)})`, openType(left, right));
   if (type.kind !== 'NUMERIC') return sql(`(${operandText(left, type)} * ${operandText(right, type)})`, type);
   const scale = scaleOf(left) + scaleOf(right);
   const product = `(${widened(left)} * ${widened(right)})`;
@@ -54,7 +55,7 @@ export function divide(left: Sql, right: Sql, byZero: ByZero): Sql {
     return sql(exactQuotient(widened(left), widened(right), byZero), numeric(NUMERIC_SCALE));
   const isOpen = type === null;
   const quotient = isOpen
-    ? `(${left.text} / ${right.text})`
+    ? `(${asWritten(left)} / ${asWritten(right)})`
     : `(${coerced(left, FLOAT64)} / ${coerced(right, FLOAT64)})`;
   return sql(guarded(right, byZero, quotient), isOpen ? openType(left, right) : FLOAT64);
 }
@@ -68,15 +69,64 @@ export function mean(sumText: string, countText: string, argument: SqlType): Sql
   );
 }
 
-/** Quotient of whole numbers, cut toward zero. */
+/** Quotient cut toward zero. */
 export function integerQuotient(left: Sql, right: Sql): Sql {
-  return sql(guarded(right, 'error', `(${operandText(left, INT64)} // ${right.text})`), INT64);
+  if (numberType(left, right)?.kind !== 'NUMERIC')
+    return sql(guarded(right, 'error', `(${operandText(left, INT64)} // ${right.text})`), INT64);
+  const units = (value: Sql) => `CAST(CAST(${value.text} AS DECIMAL(38, 9)) * 1000000000 AS HUGEINT)`;
+  return sql(guarded(right, 'error', `CAST(${units(left)} // ${units(right)} AS DECIMAL(38, 0))`), numeric(0));
 }
 
-/** Remainder with the sign of the dividend. */
+/** Remainder with the sign of the dividend; of NUMERIC in one width, since DuckDB would else answer in floating point. */
 export function remainder(left: Sql, right: Sql): Sql {
   const type = numberType(left, right) ?? openType(left, right);
-  return sql(guarded(right, 'error', `(${operandText(left, type)} % ${operandText(right, type)})`), type);
+  const operands = [left, right].map((operand) =>
+    type.kind === 'NUMERIC' ? `CAST(${operand.text} AS DECIMAL(38, ${type.scale}))` : operandText(operand, type),
+  );
+  return sql(guarded(right, 'error', `(${operands.join(' % ')})`), type);
+}
+
+/** A NUMERIC cut toward zero at a digit after the point, or before it where `places` is negative. */
+export function truncatedNumeric(value: Sql, places: number): Sql {
+  const scale = scaleOf(value);
+  const exact = `CAST(${value.text} AS DECIMAL(38, ${scale}))`;
+  const unit = places < 0 ? `1${'0'.repeat(-places)}` : (10 ** -places).toFixed(places);
+  return sql(`(${exact} - ${exact} % CAST(${unit} AS DECIMAL(38, ${scale})))`, numeric(scale));
+}
+
+/**
+ * A FLOAT64 to some digits after the point, half away from zero by its exact value: 2.675, which is a little less, gives 2.67.
+ * DuckDB multiplies and rounds, and takes the product's own rounding for a half. Where the product is exactly a half, the part
+ * that was lost in it decides; it is exact for up to 11 digits, since 5^11 has 26 bits and so has each half of the value.
+ *
+ * @source T. J. Dekker, "A floating-point technique for extending the available precision" (1971)
+ */
+export function roundedFloat(value: string, digits: number): string {
+  const rounded = `CASE WHEN abs(v) * ${power(digits)} < 4503599627370496 THEN (${unitsOf('v', digits)}) / ${power(digits)} ELSE v END`;
+  return `list_transform([CAST(${value} AS DOUBLE)], lambda v: ${rounded})[1]`;
+}
+
+/**
+ * A FLOAT64 as the NUMERIC nearest to its exact value. DuckDB multiplies by 10^9 in floating point, which from 10^7 on spoils the
+ * digits; so whole part and fraction, both exact, go each by itself.
+ */
+export function numericOfFloat(value: string, safe: boolean): string {
+  const cast = safe ? 'TRY_CAST' : 'CAST';
+  const whole = `${cast}(${cast}(trunc(v) AS HUGEINT) AS DECIMAL(38, ${NUMERIC_SCALE}))`;
+  const units = `${cast}(${unitsOf('(v - trunc(v))', NUMERIC_SCALE)} AS DECIMAL(10, 0))`;
+  const exact = `${whole} + ${units} * CAST(0.000000001 AS DECIMAL(9, 9))`;
+  return `list_transform([CAST(${value} AS DOUBLE)], lambda v: ${exact})[1]`;
+}
+
+const power = (digits: number): string => `CAST(1e${digits} AS DOUBLE)`;
+
+/** The whole number nearest to v · 10^digits, half away from zero. */
+function unitsOf(v: string, digits: number): string {
+  const by = power(digits);
+  const high = `(134217729 * ${v} - (134217729 * ${v} - ${v}))`;
+  const lost = `((${high} * ${by} - ${v} * ${by}) + (${v} - ${high}) * ${by})`;
+  const isFalseHalf = `abs(${v} * ${by} - trunc(${v} * ${by})) = 0.5 AND ${lost} * sign(${v}) < 0`;
+  return `CASE WHEN ${isFalseHalf} THEN trunc(${v} * ${by}) ELSE round(${v} * ${by}) END`;
 }
 
 function guarded(divisor: Sql, byZero: ByZero, quotient: string): string {

@@ -1,10 +1,21 @@
 /** A GoogleSQL query -> one DuckDB SELECT with the same rows: names resolved, order of NULL and division made equal. */
 
 import { didYouMean } from '../core/did-you-mean.ts';
-import type { Expression, FromItem, Query, QueryBody, Select, SelectItem } from '../core/google-sql-ast.ts';
+import {
+  type Expression,
+  type FromItem,
+  type Pivot,
+  type Query,
+  type QueryBody,
+  type Select,
+  type SelectItem,
+  type Unpivot,
+  walkExpression,
+} from '../core/google-sql-ast.ts';
 import { invalid } from '../core/google-sql-lexer.ts';
 import type { ColumnSchema } from '../core/types.ts';
 import {
+  fieldOf,
   type Parameters,
   refuse,
   renderCondition,
@@ -13,14 +24,25 @@ import {
   renderWindow,
   type Scope,
 } from './dialect-expression.ts';
-import { commonType, type Sql, type SqlType, sql, sqlTypeOf, UNKNOWN } from './dialect-types.ts';
-import { identifier, identifiers } from './sql-text.ts';
+import {
+  coerced,
+  commonType,
+  INT64,
+  isNested,
+  type Sql,
+  type SqlType,
+  STRING,
+  sql,
+  sqlTypeOf,
+  UNKNOWN,
+} from './dialect-types.ts';
+import { identifier, identifiers, literal } from './sql-text.ts';
 
 export interface QueryTables {
-  /** DuckDB relation text of a table; null where there is none of that name. `layer` is null for a bare name. */
-  table(layer: string | null, name: string): string | null;
+  /** DuckDB relation text of a table; null where there is none of that name. `layer` and `project` are null where none is written. */
+  table(layer: string | null, name: string, project: string | null): string | null;
   /** Its columns; null where they are not known. Known columns make types exact and misspelt names faults. */
-  columns(layer: string | null, name: string): readonly ColumnSchema[] | null;
+  columns(layer: string | null, name: string, project: string | null): readonly ColumnSchema[] | null;
   /** For the hint where a table is not found. */
   readonly known: readonly string[];
 }
@@ -28,6 +50,8 @@ export interface QueryTables {
 interface Column {
   readonly name: string;
   readonly type: SqlType;
+  /** `0.5` by itself: GoogleSQL may still make a NUMERIC of it. */
+  readonly isFloatLiteral?: boolean;
 }
 
 /** Null: not known. */
@@ -125,12 +149,27 @@ function renderBody(body: QueryBody, environment: Environment): Rendered & { rea
         'EXCEPT DISTINCT': 'EXCEPT',
       }[body.operator];
       return {
-        text: inputs.map((input) => `(${input.text})`).join(` ${operator} `),
+        text: inputs.map((input) => `(${alignedInput(input, columns)})`).join(` ${operator} `),
         columns,
         orderScope: outputScope(columns, environment),
       };
     }
   }
+}
+
+/** An input of a UNION with its numbers in the digits of the whole: DuckDB would keep the fewest of any input. */
+function alignedInput({ text, columns: own }: Rendered, columns: Columns): string {
+  const isAligned = columns?.every((column, index) => {
+    const type = own?.[index]?.type;
+    return column.type.kind !== 'NUMERIC' || (type?.kind === 'NUMERIC' && type.scale === column.type.scale);
+  });
+  if (columns === null || isAligned) return text;
+  const names = columns.map((_, index) => identifier(`column_${index}`));
+  const values = columns.map((column, index) => {
+    const value = sql(names[index] ?? '', own?.[index]?.type ?? UNKNOWN);
+    return `${coerced(value, column.type)} AS ${identifier(column.name)}`;
+  });
+  return `SELECT ${values.join(', ')} FROM (${text}) AS "input"(${names.join(', ')})`;
 }
 
 /** The columns of a UNION: names of the first input, types common to all. */
@@ -144,6 +183,14 @@ function combineColumns(inputs: readonly Columns[], body: QueryBody, environment
       throw invalid(environment.text, at, 'The parts of this set operation have different numbers of columns.');
     }
     const type = commonType(types.map((each) => sql('', each ?? UNKNOWN)));
+    const isFloatLiteral = inputs.some((columns) => columns?.[index]?.isFloatLiteral);
+    if (isFloatLiteral && types.some((each) => each?.kind === 'NUMERIC'))
+      throw refuse(
+        outputScope(null, environment),
+        at,
+        `The column “${column.name}” is NUMERIC here and a number with a point there.`,
+        "Write NUMERIC '0.5'.",
+      );
     if (type === null)
       throw refuse(
         outputScope(null, environment),
@@ -161,6 +208,8 @@ function renderSelect(select: Select, environment: Environment): Rendered & { re
   const sources = select.from ? renderFrom(select.from, environment) : { text: '', relations: [], merged: new Map() };
   const scope = sourceScope(sources, environment);
   const items = renderItems(select.items, sources, scope);
+  const nested = select.distinct ? items.columns?.find((column) => isNested(column.type)) : undefined;
+  if (nested) throw refuse(scope, select.at, `“${nested.name}” is ${nested.type.kind}, which DISTINCT cannot compare.`);
   const aliased = aliasScope(sources, items.outputs, scope, environment);
   const condition = (clause: string, expression: Expression | null, inScope: Scope): string =>
     expression ? ` ${clause} ${renderCondition(expression, inScope).text}` : '';
@@ -168,18 +217,25 @@ function renderSelect(select: Select, environment: Environment): Rendered & { re
     `SELECT ${select.distinct ? 'DISTINCT ' : ''}${items.text}`,
     sources.text === '' ? '' : ` FROM ${sources.text}`,
     condition('WHERE', select.where, scope),
-    renderGroupBy(select.groupBy, aliased),
+    renderGroupBy(select, aliased),
     condition('HAVING', select.having, aliased),
     renderWindows(select.windows, scope),
     condition('QUALIFY', select.qualify, aliased),
   ];
-  return { text: parts.join(''), columns: items.columns, orderScope: orderScope(items.outputs, aliased) };
+  // After DISTINCT only what is selected can be ordered by.
+  const ordered = select.distinct && items.columns ? distinctScope(items, environment) : aliased;
+  return { text: parts.join(''), columns: items.columns, orderScope: orderScope(items.outputs, ordered) };
 }
 
-function renderGroupBy(groupBy: Select['groupBy'], scope: Scope): string {
+function renderGroupBy({ groupBy, rollup }: Select, scope: Scope): string {
   if (groupBy === 'all') return ' GROUP BY ALL';
   if (groupBy.length === 0) return '';
-  return ` GROUP BY ${groupBy.map((expression) => renderExpression(expression, scope).text).join(', ')}`;
+  const groups = groupBy.map((expression) => {
+    const { text, type } = renderExpression(expression, scope);
+    if (isNested(type)) throw refuse(scope, expression.at, `A value of type ${type.kind} makes no groups.`);
+    return text;
+  });
+  return rollup ? ` GROUP BY ROLLUP (${groups.join(', ')})` : ` GROUP BY ${groups.join(', ')}`;
 }
 
 function renderWindows(windows: Select['windows'], scope: Scope): string {
@@ -210,7 +266,7 @@ function renderItems(
     const name =
       item.alias ?? (item.expression.kind === 'column' ? (item.expression.path.at(-1) ?? '') : `f${unnamed++}_`);
     texts.push(`${value.text} AS ${identifier(name)}`);
-    columns.push({ name, type: value.type });
+    columns.push({ name, type: value.type, isFloatLiteral: value.literal?.kind === 'float' });
     outputs.push({ name, type: value.type, value, expression: item.expression });
   }
   return { text: texts.join(', '), columns: isKnown ? columns : null, outputs };
@@ -229,32 +285,54 @@ function renderStar(item: Extract<SelectItem, { kind: 'star' }>, sources: Source
       throw unknownColumn(name, columns, scope, at);
   }
   const replaced = replace.map(({ expression, name }) => ({ name, value: renderExpression(expression, scope) }));
-  const text = [
-    qualifier === null ? '*' : `${identifier(relations[0]?.alias ?? '')}.*`,
-    except.length > 0 ? ` EXCLUDE (${identifiers(except)})` : '',
-    replaced.length > 0
-      ? ` REPLACE (${replaced.map(({ name, value }) => `${value.text} AS ${identifier(name)}`).join(', ')})`
-      : '',
-  ].join('');
+  const text = columns
+    ? null
+    : [
+        qualifier === null ? '*' : `${identifier(relations[0]?.alias ?? '')}.*`,
+        except.length > 0 ? ` EXCLUDE (${identifiers(except)})` : '',
+        replaced.length > 0
+          ? ` REPLACE (${replaced.map(({ name, value }) => `${value.text} AS ${identifier(name)}`).join(', ')})`
+          : '',
+      ].join('');
   const kept = columns?.filter((column) => !except.some((name) => sameName(name, column.name)));
   const typed = kept?.map((column) => ({
     name: column.name,
     type: replaced.find(({ name }) => sameName(name, column.name))?.value.type ?? column.type,
   }));
-  return { text, columns: typed ?? null };
+  if (text !== null && qualifier === null && sources.merged.size > 0)
+    throw refuse(scope, at, 'The order of the columns of * after USING is not known here.', 'Name the columns.');
+  return { text: text ?? starText(kept ?? [], replaced), columns: typed ?? null };
 }
 
-/** Columns of USING stand once, where they stand first. */
-function starColumns(relations: readonly Relation[], merged: ReadonlyMap<string, Column>): Columns {
-  const columns: Column[] = [];
-  const seen = new Set<string>();
-  for (const relation of relations) {
-    if (relation.columns === null) return null;
-    for (const column of relation.columns) {
-      const key = column.name.toLowerCase();
-      if (merged.has(key) && seen.has(key)) continue;
-      seen.add(key);
-      columns.push(column);
+/** Each column by itself: engines order those of USING differently. */
+function starText(
+  columns: readonly StarColumn[],
+  replaced: readonly { readonly name: string; readonly value: Sql }[],
+): string {
+  return columns
+    .map(({ name, text }) => {
+      const other = replaced.find((each) => sameName(each.name, name));
+      return `${other ? other.value.text : text} AS ${identifier(name)}`;
+    })
+    .join(', ');
+}
+
+interface StarColumn extends Column {
+  /** DuckDB text of its value. */
+  readonly text: string;
+}
+
+/** Columns of USING stand once, before all others. */
+function starColumns(
+  relations: readonly Relation[],
+  merged: ReadonlyMap<string, Column>,
+): readonly StarColumn[] | null {
+  const columns: StarColumn[] = [...merged.values()].map((column) => ({ ...column, text: identifier(column.name) }));
+  for (const { alias, columns: own } of relations) {
+    if (own === null) return null;
+    for (const column of own) {
+      if (merged.has(column.name.toLowerCase())) continue;
+      columns.push({ ...column, text: `${identifier(alias)}.${identifier(column.name)}` });
     }
   }
   return columns;
@@ -279,12 +357,15 @@ function renderFrom(from: FromItem, environment: Environment): Sources {
       return renderUnnest(from, sourceScope({ text: '', relations: [], merged: new Map() }, environment));
     case 'join':
       return renderJoin(from, environment);
+    case 'pivot':
+      return renderPivot(from, environment);
+    case 'unpivot':
+      return renderUnpivot(from, environment);
   }
 }
 
 function renderTable(from: Extract<FromItem, { kind: 'table' }>, environment: Environment): Sources {
-  const name = from.path.at(-1) ?? '';
-  const layer = from.path.length > 1 ? (from.path[0] ?? null) : null;
+  const [name = '', layer = null, project = null] = [...from.path].reverse();
   const alias = from.alias ?? name;
   const cte = layer === null ? environment.ctes.get(name.toLowerCase()) : undefined;
   if (cte !== undefined) {
@@ -294,7 +375,7 @@ function renderTable(from: Extract<FromItem, { kind: 'table' }>, environment: En
       merged: new Map(),
     };
   }
-  const relation = environment.tables.table(layer, name);
+  const relation = environment.tables.table(layer, name, project);
   if (relation === null) {
     const written = from.path.join('.');
     const meant =
@@ -308,8 +389,9 @@ function renderTable(from: Extract<FromItem, { kind: 'table' }>, environment: En
     );
   }
   const columns =
-    environment.tables.columns(layer, name)?.map((column) => ({ name: column.name, type: sqlTypeOf(column.type) })) ??
-    null;
+    environment.tables
+      .columns(layer, name, project)
+      ?.map((column) => ({ name: column.name, type: sqlTypeOf(column.type) })) ?? null;
   return { text: `${relation} AS ${identifier(alias)}`, relations: [{ alias, columns }], merged: new Map() };
 }
 
@@ -317,12 +399,141 @@ function knownTablesHint(known: readonly string[]): string | null {
   return known.length === 0 ? null : `There are ${known.join(', ')}.`;
 }
 
+/** Elements as rows; those of structs as columns, one a field. */
 function renderUnnest(from: Extract<FromItem, { kind: 'unnest' }>, scope: Scope): Sources {
   const array = renderExpression(from.array, scope);
   const alias = from.alias ?? `unnest_${from.at}`;
   const type = array.type.kind === 'ARRAY' ? array.type.element : UNKNOWN;
-  const text = `unnest(${array.text}) AS ${identifier(alias)}(${identifier(alias)})`;
-  return { text, relations: [{ alias, columns: [{ name: alias, type }] }], merged: new Map() };
+  if (from.offset === null && type.kind !== 'STRUCT') {
+    const text = `unnest(${array.text}) AS ${identifier(alias)}(${identifier(alias)})`;
+    return { text, relations: [{ alias, columns: [{ name: alias, type }] }], merged: new Map() };
+  }
+  const elements = type.kind === 'STRUCT' ? type.fields : [{ name: alias, type }];
+  const depth = type.kind === 'STRUCT' ? ', max_depth := 2' : '';
+  const places = from.offset === null ? '' : `, unnest(range(len(${array.text})))`;
+  const columns = [...elements, ...(from.offset === null ? [] : [{ name: from.offset, type: INT64 }])];
+  const text = `(SELECT unnest(${array.text}${depth})${places}) AS ${identifier(alias)}(${identifiers(columns.map(({ name }) => name))})`;
+  return { text, relations: [{ alias, columns }], merged: new Map() };
+}
+
+/** What PIVOT and UNPIVOT read: one relation, whose columns must be known. */
+function pivotSource(
+  from: Pivot | Unpivot,
+  environment: Environment,
+): { readonly sources: Sources; readonly columns: readonly Column[] } {
+  const sources = renderFrom(from.source, environment);
+  const columns = sources.relations.length === 1 ? sources.relations[0]?.columns : null;
+  if (columns) return { sources, columns };
+  throw refuse(
+    sourceScope(sources, environment),
+    from.at,
+    sources.relations.length === 1
+      ? 'The columns of what is turned are not known here.'
+      : 'Several tables cannot be turned at once.',
+    'Turn a subquery that names its columns.',
+  );
+}
+
+/** Aggregates that pass over NULL, so that a value of another group can be hidden as NULL. */
+const PIVOT_AGGREGATES = new Set([
+  'COUNT',
+  'COUNTIF',
+  'SUM',
+  'AVG',
+  'MIN',
+  'MAX',
+  'ANY_VALUE',
+  'LOGICAL_AND',
+  'LOGICAL_OR',
+  'STRING_AGG',
+  'STDDEV',
+  'STDDEV_SAMP',
+  'STDDEV_POP',
+  'VARIANCE',
+  'VAR_SAMP',
+  'VAR_POP',
+]);
+
+/** One group for each combination of the columns that PIVOT does not name; one column for each value and aggregate. */
+function renderPivot(from: Extract<FromItem, { kind: 'pivot' }>, environment: Environment): Sources {
+  const { sources, columns } = pivotSource(from, environment);
+  const scope = sourceScope(sources, environment);
+  const used = new Set<string>();
+  for (const expression of [from.input, ...from.aggregates.map((each) => each.expression)]) {
+    walkExpression(expression, {
+      expression: (inner) => {
+        if (inner.kind === 'column') used.add((inner.path.at(-1) ?? '').toLowerCase());
+        return true;
+      },
+    });
+  }
+  const groups = columns.filter((column) => !used.has(column.name.toLowerCase()));
+  const alias = from.alias ?? `pivot_${from.at}`;
+  const pivoted = from.values.flatMap((value) =>
+    from.aggregates.map((aggregate) => {
+      const name = pivotName(value, aggregate.alias, from.aggregates.length, scope);
+      return { name, value: pivotCell(aggregate.expression, from.input, value.expression, scope) };
+    }),
+  );
+  const names = groups.map(({ name }) => `${identifier(sources.relations[0]?.alias ?? '')}.${identifier(name)}`);
+  const texts = [
+    ...groups.map(({ name }, index) => `${names[index]} AS ${identifier(name)}`),
+    ...pivoted.map(({ name, value }) => `${value.text} AS ${identifier(name)}`),
+  ];
+  const grouping = names.length > 0 ? ` GROUP BY ${names.join(', ')}` : '';
+  const text = `(SELECT ${texts.join(', ')} FROM ${sources.text}${grouping}) AS ${identifier(alias)}`;
+  const turned = pivoted.map(({ name, value }) => ({ name, type: value.type }));
+  return { text, relations: [{ alias, columns: [...groups, ...turned] }], merged: new Map() };
+}
+
+/** The value's name, behind the aggregate's where that has one. */
+function pivotName(value: Pivot['values'][number], aggregate: string | null, count: number, scope: Scope): string {
+  const { expression, alias } = value;
+  const own = alias ?? (expression.kind === 'literal' && expression.type === 'STRING' ? expression.value : null);
+  if (own === null || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(own))
+    throw refuse(scope, expression.at, 'This value of PIVOT needs a name for its column.', "Write 'value' AS name.");
+  if (aggregate === null && count > 1)
+    throw refuse(scope, expression.at, 'Of several aggregates in PIVOT each needs a name.', 'Write SUM(x) AS name.');
+  return aggregate === null ? own : `${aggregate}_${own}`;
+}
+
+function pivotCell(aggregate: Expression, input: Expression, value: Expression, scope: Scope): Sql {
+  const { at } = aggregate;
+  if (aggregate.kind !== 'call' || !PIVOT_AGGREGATES.has(aggregate.name))
+    throw refuse(scope, at, 'PIVOT takes an aggregate that passes over NULL.', 'Write SUM, COUNT, MAX ….');
+  const isValue: Expression = { kind: 'distinct_from', left: input, right: value, negated: true, at };
+  const hidden = (expression: Expression): Expression => ({
+    kind: 'case',
+    operand: null,
+    branches: [{ when: isValue, result: expression }],
+    otherwise: null,
+    at,
+  });
+  const one: Expression = { kind: 'literal', type: 'INT64', value: '1', at };
+  const [first = one, ...rest] = aggregate.args;
+  return renderExpression({ ...aggregate, star: false, args: [hidden(first), ...rest] }, scope);
+}
+
+/** One row for each row and column that is named; without those that are NULL, unless they are wanted. */
+function renderUnpivot(from: Extract<FromItem, { kind: 'unpivot' }>, environment: Environment): Sources {
+  const { sources, columns } = pivotSource(from, environment);
+  const scope = sourceScope(sources, environment);
+  const turned = from.columns.map(({ name, text, at }) => ({ value: scope.column([name], at), text, at }));
+  const [first] = turned;
+  const kinds = new Set(turned.map(({ value }) => JSON.stringify(value.type)));
+  if (!first || kinds.size > 1)
+    throw refuse(scope, from.at, 'The columns of UNPIVOT have several types.', 'Cast them to one type in a subquery.');
+  const kept = columns.filter(({ name }) => !from.columns.some((column) => sameName(column.name, name)));
+  const alias = from.alias ?? `unpivot_${from.at}`;
+  const source = sources.relations[0]?.alias ?? '';
+  const rows = turned.map(({ value, text }) => `(${value.text}, ${literal(text)})`).join(', ');
+  const texts = kept.map(({ name }) => `${identifier(source)}.${identifier(name)} AS ${identifier(name)}`);
+  const pair = `${identifier(from.value)}, ${identifier(from.label)}`;
+  const list = [...texts, pair].join(', ');
+  const filter = from.includeNulls ? '' : ` WHERE ${identifier(from.value)} IS NOT NULL`;
+  const text = `(SELECT ${list} FROM ${sources.text}, (VALUES ${rows}) AS "unpivoted"(${pair})${filter}) AS ${identifier(alias)}`;
+  const all = [...kept, { name: from.value, type: first.value.type }, { name: from.label, type: STRING }];
+  return { text, relations: [{ alias, columns: all }], merged: new Map() };
 }
 
 function renderJoin(from: Extract<FromItem, { kind: 'join' }>, environment: Environment): Sources {
@@ -342,7 +553,9 @@ function renderJoin(from: Extract<FromItem, { kind: 'join' }>, environment: Envi
     ? ` ON ${renderCondition(from.on, sourceScope(sources, environment)).text}`
     : from.using.length > 0
       ? ` USING (${identifiers(from.using)})`
-      : '';
+      : from.type === 'CROSS'
+        ? ''
+        : ' ON TRUE';
   const nested = from.right.kind === 'join' ? `(${right.text})` : right.text;
   return { ...sources, text: `${left.text} ${from.type} JOIN ${nested}${condition}` };
 }
@@ -395,7 +608,7 @@ function sourceScope(sources: Sources, environment: Environment): Scope {
     if (found) return found;
     if (environment.outer) return environment.outer.column(path, at);
     const [first = '', second] = path;
-    if (second !== undefined) throw unknownTable(first, sources, scope, at);
+    if (second !== undefined && sources.relations.length > 0) throw unknownTable(first, sources, scope, at);
     const columns = sources.relations.flatMap((relation) => relation.columns ?? []);
     throw unknownColumn(first, columns, scope, at);
   });
@@ -403,10 +616,14 @@ function sourceScope(sources: Sources, environment: Environment): Scope {
 }
 
 function findColumn(path: readonly string[], sources: Sources, scope: Scope, at: number): Sql | null {
-  const [first = '', second] = path;
+  const [first = '', second, ...fields] = path;
+  const relation = sources.relations.find((candidate) => sameName(candidate.alias, first));
+  if (second !== undefined && relation)
+    return fieldsOf(columnOfRelation(relation, second, scope, at), fields, scope, at);
   if (second !== undefined) {
-    const relation = sources.relations.find((candidate) => sameName(candidate.alias, first));
-    return relation ? columnOfRelation(relation, second, scope, at) : null;
+    const holdsStruct = sources.relations.some(({ columns }) => columns?.some(({ name }) => sameName(name, first)));
+    const value = holdsStruct ? findColumn([first], sources, scope, at) : null;
+    return value ? fieldsOf(value, [second, ...fields], scope, at) : null;
   }
   const merged = sources.merged.get(first.toLowerCase());
   if (merged) return sql(identifier(merged.name), merged.type);
@@ -424,6 +641,10 @@ function findColumn(path: readonly string[], sources: Sources, scope: Scope, at:
   }
   if (holder) return columnOfRelation(holder, first, scope, at);
   return sources.relations.some((relation) => relation.columns === null) ? sql(identifier(first), UNKNOWN) : null;
+}
+
+function fieldsOf(value: Sql, names: readonly string[], scope: Scope, at: number): Sql {
+  return names.reduce((struct, name) => fieldOf(struct, name, scope, at), value);
 }
 
 function columnOfRelation(relation: Relation, name: string, scope: Scope, at: number): Sql {
@@ -491,6 +712,19 @@ function orderScope(outputs: readonly Output[], aliased: Scope): Scope {
       return output ? notOrdinal(output.value) : aliased.column(path, at);
     },
   };
+}
+
+/** After DISTINCT: the names that SELECT gives, and the columns that it selects by themselves. */
+function distinctScope(
+  { columns, outputs }: { readonly columns: Columns; readonly outputs: readonly Output[] },
+  environment: Environment,
+): Scope {
+  const named = outputScope(columns, environment);
+  return baseScope(environment, (path, at) => {
+    const isSame = ({ expression }: Output) =>
+      expression.kind === 'column' && path.join('.').toLowerCase() === expression.path.join('.').toLowerCase();
+    return outputs.find(isSame)?.value ?? named.column(path, at);
+  });
 }
 
 /** After a set operation only output columns have names. */

@@ -1,10 +1,30 @@
 /** GoogleSQL types, as far as they can be told from a query's text and the columns it reads. */
 import type { ColumnType } from '../core/types.ts';
+import { identifier } from './sql-text.ts';
 
 export type SqlType =
-  | { readonly kind: 'STRING' | 'INT64' | 'FLOAT64' | 'BOOL' | 'DATE' | 'TIMESTAMP' | 'INTERVAL' | 'NULL' | 'UNKNOWN' }
+  | {
+      readonly kind:
+        | 'STRING'
+        | 'INT64'
+        | 'FLOAT64'
+        | 'BOOL'
+        | 'DATE'
+        | 'TIMESTAMP'
+        | 'INTERVAL'
+        | 'BYTES'
+        | 'NULL'
+        | 'UNKNOWN';
+    }
   | { readonly kind: 'NUMERIC'; readonly scale: number }
-  | { readonly kind: 'ARRAY'; readonly element: SqlType };
+  | { readonly kind: 'ARRAY'; readonly element: SqlType }
+  | { readonly kind: 'STRUCT'; readonly fields: readonly StructField[] };
+
+export interface StructField {
+  /** `_field_2` where none is given. */
+  readonly name: string;
+  readonly type: SqlType;
+}
 
 export const STRING: SqlType = { kind: 'STRING' };
 export const INT64: SqlType = { kind: 'INT64' };
@@ -13,6 +33,7 @@ export const BOOL: SqlType = { kind: 'BOOL' };
 export const DATE: SqlType = { kind: 'DATE' };
 export const TIMESTAMP: SqlType = { kind: 'TIMESTAMP' };
 export const INTERVAL: SqlType = { kind: 'INTERVAL' };
+export const BYTES: SqlType = { kind: 'BYTES' };
 export const NULL: SqlType = { kind: 'NULL' };
 export const UNKNOWN: SqlType = { kind: 'UNKNOWN' };
 export const numeric = (scale: number): SqlType => ({ kind: 'NUMERIC', scale });
@@ -27,6 +48,10 @@ export interface Sql {
   readonly type: SqlType;
   /** The literal that it is: `0.5` and `'2025-10-15'` take the type of what they meet. */
   readonly literal?: { readonly kind: 'float' | 'string' | 'int'; readonly value: string };
+  /** The fields of a struct that is written out: they take the names of the struct that it meets. */
+  readonly fields?: readonly Sql[];
+  /** Of a text that may be a number: the same where only the number counts, not how it is written. */
+  readonly numberText?: string;
 }
 
 export const sql = (text: string, type: SqlType): Sql => ({ text, type });
@@ -74,12 +99,37 @@ export function commonType(values: readonly Sql[]): SqlType | null {
   const meetsNumber =
     kinds.size === 0 ? typed.every((value) => isNumber(value.type)) : firm.every((value) => isNumber(value.type));
   if (meetsNumber) return typed.some((value) => value.literal?.kind === 'string') ? null : commonNumber(typed, kinds);
+  if (firm.length === typed.length && (kinds.has('STRUCT') || kinds.has('ARRAY'))) return commonNested(typed);
   const [first] = firm.length > 0 ? firm : typed;
   if (!first || kinds.size > 1 || typed.some((value) => value.literal?.kind === 'float')) return null;
   const takesText = ['STRING', 'DATE', 'TIMESTAMP'].includes(first.type.kind);
   return takesText || typed.every((value) => value.literal === undefined || value.literal.kind === 'int')
     ? first.type
     : null;
+}
+
+/** Arrays and structs meet where their parts are of one kind; the first one names the fields. */
+function commonNested(values: readonly Sql[]): SqlType | null {
+  const shapes = new Set(values.map((value) => shapeOf(value.type)));
+  return shapes.size === 1 ? (values[0]?.type ?? null) : null;
+}
+
+function shapeOf(type: SqlType): string {
+  if (type.kind === 'ARRAY') return `[${shapeOf(type.element)}]`;
+  if (type.kind === 'STRUCT') return `{${type.fields.map((field) => shapeOf(field.type)).join()}}`;
+  return type.kind === 'NUMERIC' ? `NUMERIC ${type.scale}` : type.kind;
+}
+
+/** What neither engine orders or compares as the other does. */
+export function isNested(type: SqlType): boolean {
+  return type.kind === 'ARRAY' || type.kind === 'STRUCT';
+}
+
+export function structOf(fields: readonly { readonly name: string | null; readonly value: Sql }[]): Sql {
+  const named = fields.map(({ name, value }, index) => ({ name: name ?? `_field_${index + 1}`, value }));
+  const text = `struct_pack(${named.map(({ name, value }) => `${identifier(name)} := ${value.text}`).join(', ')})`;
+  const type: SqlType = { kind: 'STRUCT', fields: named.map(({ name, value }) => ({ name, type: value.type })) };
+  return { text, type, fields: named.map(({ value }) => value) };
 }
 
 function commonNumber(values: readonly Sql[], firmKinds: ReadonlySet<string>): SqlType {
@@ -98,18 +148,33 @@ export function scaleOf(value: Sql): number {
 
 /** The value's text where a value of `target` is expected. */
 export function coerced(value: Sql, target: SqlType): string {
+  if (target.kind === 'UNKNOWN') return asWritten(value);
+  if (target.kind === 'STRUCT' && value.fields)
+    return structOf(value.fields.map((field, index) => ({ name: target.fields[index]?.name ?? null, value: field })))
+      .text;
   if (value.literal?.kind === 'string' && target.kind === 'DATE') return `CAST(${value.text} AS DATE)`;
   if (value.literal?.kind === 'string' && target.kind === 'TIMESTAMP') return `CAST(${value.text} AS TIMESTAMPTZ)`;
-  if (value.literal?.kind === 'float' && target.kind === 'FLOAT64') return `CAST(${value.text} AS DOUBLE)`;
-  if (value.literal?.kind === 'float' && target.kind === 'NUMERIC')
-    return `CAST(${value.text} AS DECIMAL(38, ${scaleOf(value)}))`;
+  // Of two wide DECIMALs DuckDB keeps the smaller scale, and rounds the other.
+  if (target.kind === 'NUMERIC' && value.type.kind !== 'NULL') {
+    const isOfScale = value.type.kind === 'NUMERIC' && value.type.scale === target.scale;
+    return isOfScale ? value.text : `CAST(${asWritten(value)} AS DECIMAL(38, ${target.scale}))`;
+  }
   if (target.kind === 'FLOAT64' && value.type.kind !== 'FLOAT64' && value.type.kind !== 'NULL')
     return `CAST(${value.text} AS DOUBLE)`;
   return value.text;
 }
 
+/** A FLOAT64 literal: DuckDB reads `0.5` as a DECIMAL. */
+export function floatLiteral(value: string): Sql {
+  return { text: `CAST(${value} AS DOUBLE)`, type: FLOAT64, literal: { kind: 'float', value } };
+}
+
+/** Next to what is of no known type, DuckDB decides what `0.5` is. */
+export function asWritten(value: Sql): string {
+  return value.literal?.kind === 'float' ? `(${value.literal.value})` : value.text;
+}
+
 /** `DECIMAL(18, 2)` of any width as NUMERIC computes it, so that products do not overflow the width of their factors. */
 export function widened(value: Sql): string {
-  if (value.literal?.kind === 'float') return coerced(value, numeric(NUMERIC_SCALE));
-  return `CAST(${value.text} AS DECIMAL(38, ${scaleOf(value)}))`;
+  return `CAST(${asWritten(value)} AS DECIMAL(38, ${scaleOf(value)}))`;
 }

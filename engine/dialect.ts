@@ -11,14 +11,16 @@ import { sql, sqlTypeOf, UNKNOWN } from './dialect-types.ts';
 import { identifier } from './sql-text.ts';
 
 export interface QueryOptions {
-  /** DuckDB relation text of a table; null where there is none of that name. `layer` is null for a bare name. */
-  readonly table: (layer: string | null, name: string) => string | null;
+  /** DuckDB relation text of a table; null where there is none of that name. `layer` and `project` are null where none is written. */
+  readonly table: (layer: string | null, name: string, project: string | null) => string | null;
   /** `window_start` and `window_end` are days, `YYYY-MM-DD`. */
   readonly parameters: Parameters;
   /** Columns of a table; with them NUMERIC arithmetic is exact, and a misspelt column is a fault with its place. */
-  readonly columns?: (layer: string | null, name: string) => readonly ColumnSchema[] | null;
+  readonly columns?: (layer: string | null, name: string, project: string | null) => readonly ColumnSchema[] | null;
   /** Tables to name where one is not found: `gold.fct_shipping_analysis`. */
   readonly knownTables?: readonly string[];
+  /** Tables may be written with their project, as a statement is that is sent to BigQuery. */
+  readonly projects?: boolean;
 }
 
 /**
@@ -48,7 +50,9 @@ export function toDuckDbExpression(
  */
 export function toDuckDbQuery(googleSql: string, options: QueryOptions): string {
   const query = parseQuery(googleSql);
-  throwFirst(lintQuery(googleSql, { parameters: Object.keys(options.parameters) }));
+  throwFirst(
+    lintQuery(googleSql, { parameters: Object.keys(options.parameters), projects: options.projects ?? false }),
+  );
   return renderStatement(query, googleSql, options.parameters, {
     table: options.table,
     columns: options.columns ?? (() => null),

@@ -10,11 +10,12 @@ import type { SchedulerEvent } from './control.ts';
 import type { AttemptOutcome, Executor } from './executors/executor.ts';
 import { type Pools, planDispatch } from './plan-dispatch.ts';
 import type { DueRuns, ProjectDags } from './project-dags.ts';
-import { timeoutOf } from './retry.ts';
+import { lostInARow, timeoutOf } from './retry.ts';
 import { loadRun, newRun, type OpenRun, RunBook } from './run-book.ts';
 import {
   advanceRuns,
   finishTask,
+  interruptTask,
   isOwnWork,
   loseTask,
   resumeDeferred,
@@ -86,7 +87,7 @@ export class Dispatcher {
   async recover(nowMs: number, awakeSinceMs: number | null): Promise<void> {
     this.#awakeSinceMs = awakeSinceMs;
     const step = this.newStep(nowMs);
-    this.#loseOrphans(step);
+    await this.#loseOrphans(step);
     for (const open of this.book.list()) await resumeDeferred(step, open);
     await this.commit(step);
     this.#lookAtAll();
@@ -102,7 +103,7 @@ export class Dispatcher {
     const step = this.newStep(nowMs);
     const outcomes = [...this.#outcomes];
     const pending = [...this.#pending];
-    if (this.#wasReloaded) this.#loseOrphans(step);
+    if (this.#wasReloaded) await this.#loseOrphans(step);
     for (const { attempt, outcome } of outcomes) this.#settle(step, attempt, outcome);
     for (const open of pending) step.draft.touch(open);
     let launches: readonly Launch[] = [];
@@ -174,16 +175,18 @@ export class Dispatcher {
   // ---------------------------------------------------------------- deciding
 
   /** Tasks that count as running though no attempt of theirs is: their scheduler is gone. */
-  #loseOrphans(step: Step): void {
-    const attempts = [...this.#inFlight.values(), ...this.#outcomes.map(({ attempt }) => attempt)];
+  async #loseOrphans(step: Step): Promise<void> {
+    const owned = [...this.#inFlight.values(), ...this.#outcomes.map(({ attempt }) => attempt)];
     for (const open of this.book.list()) {
-      for (const { dagId, runId, taskId, state, fence } of open.instances.values()) {
+      for (const { dagId, runId, taskId, state, fence, tryNumber } of open.instances.values()) {
         if (state !== 'running' && state !== 'queued') continue;
-        const isOwned = attempts.some(
+        const isOwned = owned.some(
           (attempt) =>
             attempt.dagId === dagId && attempt.runId === runId && attempt.taskId === taskId && attempt.fence === fence,
         );
-        if (!isOwned) loseTask(step, open, taskId);
+        if (isOwned) continue;
+        const attempts = await this.#options.store.listAttempts(dagId, runId, taskId);
+        loseTask(step, open, taskId, lostInARow(attempts.filter(({ tryNumber: earlier }) => earlier < tryNumber)));
       }
     }
   }
@@ -197,7 +200,7 @@ export class Dispatcher {
     if (outcome.kind === 'done') {
       finishTask(step, open, attempt.taskId, { output: outcome.output }, outcome.pid);
     } else if (this.#isDraining && outcome.error.code === 'task_cancelled') {
-      loseTask(step, open, attempt.taskId);
+      interruptTask(step, open, attempt.taskId);
     } else {
       finishTask(step, open, attempt.taskId, { error: outcome.error }, outcome.pid);
     }

@@ -14,12 +14,12 @@ export interface LoopOptions {
   readonly step: (nowMs: number) => Promise<number | null>;
   readonly clock: Clock;
   readonly setTimer: SetTimer;
-  readonly onError: (thrown: unknown) => void;
+  /** After how many milliseconds a step that failed, for the n-th time in a row, is tried again; null: never, the loop ends. */
+  readonly onError: (thrown: unknown, inARow: number) => number | null;
 }
 
 /** Should a wake-up be missed, or the clock jump (a laptop that slept), nothing waits longer than this. */
 const SAFETY_NET_MS = 15_000;
-const AFTER_ERROR_MS = 1000;
 
 export class Loop {
   readonly #options: LoopOptions;
@@ -28,6 +28,7 @@ export class Loop {
   #isWoken = false;
   #cancelTimer: (() => void) | null = null;
   #lastStepMs: number | null = null;
+  #failedInARow = 0;
 
   constructor(options: LoopOptions) {
     this.#options = options;
@@ -73,10 +74,16 @@ export class Loop {
     try {
       const dueMs = await step(clock.now());
       this.#lastStepMs = clock.now();
+      this.#failedInARow = 0;
       if (dueMs !== null) delayMs = Math.min(Math.max(0, dueMs - clock.now()), SAFETY_NET_MS);
     } catch (thrown) {
-      delayMs = AFTER_ERROR_MS;
-      onError(thrown);
+      this.#failedInARow += 1;
+      const retryMs = onError(thrown, this.#failedInARow);
+      if (retryMs === null) {
+        this.#isStarted = false;
+        return;
+      }
+      delayMs = retryMs;
     }
     this.#cancelTimer = setTimer(delayMs, () => this.wake());
   }

@@ -6,6 +6,7 @@ import { isoInstant } from '../core/partition.ts';
 import type { Clock } from '../core/ports.ts';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 import { holdExclusively } from './store/exclusive-file.ts';
+import { storeFull } from './store/store-fault.ts';
 
 export interface LockHolder {
   readonly pid: number;
@@ -28,7 +29,7 @@ const mutexFile = (stateDir: string): string => join(stateDir, 'scheduler.mutex'
  * Takes the project for this process. `scheduler.lock` says who has it; what keeps others out is a lock of the operating
  * system on `scheduler.mutex`, which no killed process can leave behind.
  *
- * @throws PipelineError `project_locked` with pid and address of the holder
+ * @throws PipelineError `project_locked` with pid and address of the holder; `storage_full`
  */
 export function acquireProjectLock(options: {
   readonly stateDir: string;
@@ -46,14 +47,17 @@ export function acquireProjectLock(options: {
     writeFileSync(draft, `${text}\n`);
     renameSync(draft, lockFile(stateDir));
   };
-  write(options.address ?? null);
-  return {
-    announce: write,
-    release: () => {
-      rmSync(lockFile(stateDir), { force: true });
-      held.release();
-    },
+  const release = (): void => {
+    rmSync(lockFile(stateDir), { force: true });
+    held.release();
   };
+  try {
+    write(options.address ?? null);
+  } catch (thrown) {
+    release();
+    throw (thrown as NodeJS.ErrnoException).code === 'ENOSPC' ? storeFull(lockFile(stateDir), thrown) : thrown;
+  }
+  return { announce: write, release };
 }
 
 /** Who has the project now; null where nobody has. Takes no lock itself. */

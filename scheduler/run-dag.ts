@@ -8,7 +8,7 @@ import { sha256 } from '../core/fingerprint.ts';
 import type { DagRun, Task, TaskDefaults, TaskError, TaskInstance, TaskOutput } from '../core/types.ts';
 import { advanceRun } from './advance-run.ts';
 import { attemptLogPath } from './attempt-path.ts';
-import { isRetryable, retryDelayMs, retryPolicyOf } from './retry.ts';
+import { delayAfter, isRetryable, MOST_LOST_IN_A_ROW, retryPolicyOf } from './retry.ts';
 import { newInstance, newRun, type OpenRun } from './run-book.ts';
 import type { StepDraft } from './step-draft.ts';
 import type { DagVersion } from './store/run-store.ts';
@@ -140,13 +140,41 @@ export function finishTask(step: Step, open: OpenRun, taskId: string, result: Ta
     return;
   }
   const policy = retryPolicyOf(task, step.defaults);
-  const nextRetryAtMs = draft.nowMs + retryDelayMs(policy, instance.tryNumber, instance.uuid);
+  const nextRetryAtMs = draft.nowMs + delayAfter(error, policy, instance.tryNumber, instance.uuid);
   draft.moveTask(open, taskId, ['up_for_retry'], { endedAtMs, error, nextRetryAtMs });
 }
 
-/** A try that ended with its scheduler, not by itself: the task starts over and keeps all its retries. */
-export function loseTask(step: Step, open: OpenRun, taskId: string): void {
-  const error = taskError('task_died', 'The scheduler stopped while it ran. The task runs again.');
+/** A try that was ended so that its scheduler could stop: the task starts over and keeps all its retries. */
+export function interruptTask(step: Step, open: OpenRun, taskId: string): void {
+  startOver(
+    step,
+    open,
+    taskId,
+    taskError('task_cancelled', 'The scheduler stopped while it ran. The task runs again.'),
+  );
+}
+
+/**
+ * A try whose scheduler is gone without having been stopped: the task starts over and keeps all its retries, until it has
+ * been there too often.
+ *
+ * @param lostBefore tries in a row, right before this one, that ended the same way
+ */
+export function loseTask(step: Step, open: OpenRun, taskId: string, lostBefore: number): void {
+  const lost = lostBefore + 1;
+  if (lost < MOST_LOST_IN_A_ROW) {
+    startOver(step, open, taskId, taskError('task_died', 'The scheduler died while it ran. The task runs again.'));
+    return;
+  }
+  const message =
+    `Task ${taskId} was running each of the last ${lost} times that the scheduler died, so it may be what takes it down: ` +
+    'by using up the memory of the machine, for one. Look at its log and at the system’s, then clear it to run it again.';
+  const error = taskError('task_died', message);
+  closeAttempt(step, open, taskId, 'failed', error, null);
+  step.draft.moveTask(open, taskId, ['failed'], { endedAtMs: step.draft.nowMs, error });
+}
+
+function startOver(step: Step, open: OpenRun, taskId: string, error: TaskError): void {
   closeAttempt(step, open, taskId, 'lost', error, null);
   const { fence, maxTries } = step.draft.task(open, taskId);
   step.draft.moveTask(open, taskId, ['scheduled'], {

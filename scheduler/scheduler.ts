@@ -1,5 +1,5 @@
 /** Store, executor, clock and DAGs -> a running scheduler, and the control over it. */
-import { PipelineError } from '../core/errors.ts';
+import { asPipelineError, PipelineError } from '../core/errors.ts';
 import { isoInstant } from '../core/partition.ts';
 import type { Clock, Logger } from '../core/ports.ts';
 import type { Spec } from '../core/spec.ts';
@@ -52,14 +52,22 @@ export interface Scheduler extends SchedulerControl {
   /**
    * Resolves when the run is over.
    *
-   * @throws PipelineError `run_not_found`; `state_conflict` where the scheduler stops before
+   * @throws PipelineError `run_not_found`; `state_conflict` where the scheduler stops before; what `failed` gives
    */
   waitForRun(dagId: string, runId: string): Promise<DagRun>;
   /** Makes these the project's DAGs; runs under way keep the version that they started with. */
   replaceDags(dags: readonly DagVersion[]): Promise<void>;
+  /**
+   * Resolves with what keeps the scheduler from going on, `storage_full`; stays open otherwise. Commands are refused with
+   * it from then on, and all that is left to do is `stop`.
+   */
+  readonly failed: Promise<PipelineError>;
 }
 
 const DEFAULT_GRACE_MS = 10_000;
+const AFTER_ERROR_MS = 1000;
+/** A query's spill files may fill a disk for a moment; after so many failed steps in a row it is no moment any more. */
+const FULL_DISK_STEPS = 3;
 /** Leaves room in a folder's name (255 bytes) for the ids of runs that this one triggers. */
 const MAX_RUN_ID = 150;
 
@@ -76,7 +84,10 @@ class ProjectScheduler implements Scheduler {
   readonly #dispatcher: Dispatcher;
   readonly #loop: Loop;
   readonly #listeners = new Set<(event: SchedulerEvent) => void>();
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Set<(error: PipelineError | null) => void>();
+  readonly failed: Promise<PipelineError>;
+  #tellFailure: (error: PipelineError) => void = () => {};
+  #failure: PipelineError | null = null;
   #opened: Promise<void> | null = null;
   #stopped: Promise<void> | null = null;
   #hasStarted = false;
@@ -97,7 +108,10 @@ class ProjectScheduler implements Scheduler {
       step: (nowMs) => this.#dispatcher.step(nowMs),
       clock,
       setTimer: options.setTimer ?? systemTimer,
-      onError: (error) => log.error('a scheduling step failed; it is tried again', { error }),
+      onError: (thrown, inARow) => this.#onStepError(thrown, inARow),
+    });
+    this.failed = new Promise((resolve) => {
+      this.#tellFailure = resolve;
     });
   }
 
@@ -125,15 +139,50 @@ class ProjectScheduler implements Scheduler {
   async #stop(graceMs: number): Promise<void> {
     try {
       await this.#loop.exclusive(async () => this.#dispatcher.drain());
-      await within(graceMs, Promise.all(this.#dispatcher.attemptsInFlight));
+      // What an attempt still does could not be written down.
+      const waitMs = this.#failure === null ? graceMs : 0;
+      await within(waitMs, Promise.all(this.#dispatcher.attemptsInFlight));
       const killed = this.#dispatcher.attemptsInFlight;
       await this.#options.executor.close();
       await Promise.all(killed);
       await this.#loop.stop();
-      if (this.#hasStarted) await this.#loop.exclusive(() => this.#dispatcher.step(this.#options.clock.now()));
+      if (this.#hasStarted) await this.#lastStep();
     } finally {
-      for (const giveUp of [...this.#waiting]) giveUp();
+      for (const giveUp of [...this.#waiting]) giveUp(null);
     }
+  }
+
+  /** Writes down how the attempts ended. Where the disk has no room for it, the next start closes them as lost. */
+  async #lastStep(): Promise<void> {
+    try {
+      await this.#loop.exclusive(() => this.#dispatcher.step(this.#options.clock.now()));
+    } catch (thrown) {
+      const error = asPipelineError(thrown);
+      if (error.code !== 'storage_full') throw thrown;
+      this.#fail(error);
+    }
+  }
+
+  #onStepError(thrown: unknown, inARow: number): number | null {
+    const error = asPipelineError(thrown);
+    if (error.code !== 'storage_full') {
+      const facts = { code: error.code, error: error.message, inARow };
+      this.#options.log.error('a scheduling step failed; it is tried again', facts);
+      return AFTER_ERROR_MS;
+    }
+    if (inARow < FULL_DISK_STEPS) {
+      this.#options.log.info('a scheduling step found the disk full; it is tried again', { inARow });
+      return AFTER_ERROR_MS;
+    }
+    this.#fail(error);
+    return null;
+  }
+
+  #fail(error: PipelineError): void {
+    if (this.#failure !== null) return;
+    this.#failure = error;
+    this.#tellFailure(error);
+    for (const giveUp of [...this.#waiting]) giveUp(error);
   }
 
   waitForRun(dagId: string, runId: string): Promise<DagRun> {
@@ -143,9 +192,9 @@ class ProjectScheduler implements Scheduler {
         this.#waiting.delete(giveUp);
         act();
       };
-      const giveUp = (): void => {
+      const giveUp = (error: PipelineError | null): void => {
         const message = `The scheduler stopped before run ${runId} of DAG ${dagId} was over. The next start goes on with it.`;
-        end(() => reject(new PipelineError('state_conflict', message)));
+        end(() => reject(error ?? new PipelineError('state_conflict', message)));
       };
       const look = (run: DagRun): void => {
         if (run.dagId === dagId && run.runId === runId && isFinalRun(run.state)) end(() => resolve(run));
@@ -154,6 +203,7 @@ class ProjectScheduler implements Scheduler {
         if (event.kind === 'run') look(event.run);
       });
       this.#waiting.add(giveUp);
+      if (this.#failure !== null) giveUp(this.#failure);
       this.getRun(dagId, runId).then(look, (thrown) => end(() => reject(thrown)));
     });
   }
@@ -295,6 +345,7 @@ class ProjectScheduler implements Scheduler {
   /** Runs a command between two steps, and a step after it. */
   async #command<T>(act: (nowMs: number) => Promise<T>): Promise<T> {
     await this.#open();
+    if (this.#failure !== null) throw this.#failure;
     const result = await this.#loop.exclusive(() => act(this.#options.clock.now()));
     this.#loop.wake();
     return result;

@@ -1,6 +1,25 @@
-/** The warehouse port on BigQuery. */
-import type { Clock, LakeObjects, ObjectStore, Warehouse, WarehouseUse } from '../core/ports.ts';
-import type { PublishedLayer } from '../core/types.ts';
+/** The warehouse port on BigQuery: what is loaded is what the ledger in the lake says, and every change is a job with a derived id. */
+import type {
+  BuiltMart,
+  Clock,
+  LakeObjects,
+  MartBuild,
+  ObjectStore,
+  Warehouse,
+  WarehouseTableDef,
+  WarehouseUse,
+} from '../core/ports.ts';
+import type { DataPartition, LoadReceipt, PublishedLayer, WarehouseJob } from '../core/types.ts';
+import { BigQueryClient } from './bigquery-client.ts';
+import { exportBuiltMart } from './bigquery-export.ts';
+import { BigQueryJobs } from './bigquery-jobs.ts';
+import { labelsOf } from './bigquery-labels.ts';
+import { BigQueryLedger } from './bigquery-ledger.ts';
+import { entriesOf, loadedFingerprints } from './bigquery-ledger-entries.ts';
+import { loadIntoTable } from './bigquery-loads.ts';
+import { buildMartTable } from './bigquery-marts.ts';
+import { swapBuiltMarts } from './bigquery-swap.ts';
+import { BigQueryTables } from './bigquery-tables.ts';
 
 export interface BigQueryWarehouseOptions {
   readonly projectId: string;
@@ -23,8 +42,86 @@ export interface BigQueryWarehouseOptions {
   readonly parallelJobs: number;
   readonly clock: Clock;
   readonly use: WarehouseUse;
+  /** Pauses before the first repeat of a request and between the first looks at a running job; they grow. Default 500 and 200. */
+  readonly firstRetryMs?: number;
+  readonly firstPollMs?: number;
 }
 
+/** What the parts share; each takes of it what it needs. */
+interface Parts extends BigQueryWarehouseOptions {
+  readonly client: BigQueryClient;
+  readonly jobs: BigQueryJobs;
+  readonly ledger: BigQueryLedger;
+  readonly tables: BigQueryTables;
+}
+
+/** Nothing is asked of BigQuery yet; several processes may have it open. */
 export async function openBigQueryWarehouse(options: BigQueryWarehouseOptions): Promise<Warehouse> {
-  throw new Error(`not written: ${options.projectId}`);
+  const { use, environment, store, clock } = options;
+  const labels = labelsOf({
+    run_id: use.run.runId,
+    dag: use.run.dagId,
+    task: use.task.id,
+    layer: use.task.layer ?? 'none',
+    table: use.task.tables[0] ?? 'none',
+    env: environment,
+  });
+  const client = new BigQueryClient({ ...options, signal: use.signal, log: use.log });
+  const jobs = new BigQueryJobs({ ...options, client, labels });
+  const ledger = new BigQueryLedger({ store, clock, use, backOff: (attempt, key) => client.backOff(attempt, key) });
+  const tables = new BigQueryTables({ client, dataset: options.dataset, environment, labels });
+  return new BigQueryWarehouse({ ...options, client, jobs, ledger, tables });
+}
+
+class BigQueryWarehouse implements Warehouse {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  async loaded(dataset: WarehouseTableDef['dataset'], table: string): Promise<ReadonlyMap<string, string> | 'absent'> {
+    const { ledger, tables } = this.#parts;
+    const live = await tables.get({ dataset, table });
+    if (live === null) return 'absent';
+    return loadedFingerprints(entriesOf(await ledger.read(tables.ref({ dataset, table })), live.creationTime));
+  }
+
+  async ensureTable(def: WarehouseTableDef): Promise<void> {
+    await this.#parts.tables.ensure(def);
+  }
+
+  loadPartitions(
+    def: WarehouseTableDef,
+    partitions: readonly DataPartition[],
+    removed: readonly string[],
+  ): Promise<readonly LoadReceipt[]> {
+    return loadIntoTable(this.#parts, def, partitions, removed);
+  }
+
+  buildMart(build: MartBuild): Promise<BuiltMart> {
+    return buildMartTable(this.#parts, build);
+  }
+
+  /** Rows are ordered by all columns, in the order in which the definition names them. */
+  exportBuilt(
+    def: WarehouseTableDef,
+    folder: string,
+  ): Promise<readonly { readonly partition: string; readonly localPath: string; readonly rows: number }[]> {
+    return exportBuiltMart(this.#parts, def, folder);
+  }
+
+  swapMarts(
+    builds: Parameters<Warehouse['swapMarts']>[0],
+    removed: { readonly [table: string]: readonly string[] },
+  ): Promise<void> {
+    return swapBuiltMarts(this.#parts, builds, removed);
+  }
+
+  jobs(): readonly WarehouseJob[] {
+    return this.#parts.jobs.list();
+  }
+
+  /** Nothing is held: jobs that a cancel left behind go on, and the next opening adopts them. */
+  async close(): Promise<void> {}
 }

@@ -29,15 +29,29 @@ export async function checkFiles(
   const files = partitions
     .flatMap(({ value, localPaths }) => localPaths.map((path) => ({ path, value })))
     .sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0));
-  if (files.length > 0) await checkFooters(session, def, files);
+  await checkColumns(session, def, files);
   await checkRows(session, def, partitions);
 }
 
-async function checkFooters(
+/** `shown` is the file's name in messages, where it is not its path. */
+export interface FooterFile {
+  readonly path: string;
+  readonly value: string;
+  readonly shown?: string;
+}
+
+/**
+ * Names and types alone. `files` are in the order of their partitions.
+ *
+ * @throws PipelineError `warehouse_schema` for a missing column or another type
+ */
+export async function checkColumns(
   session: DuckDbSession,
   def: WarehouseTableDef,
-  files: readonly { readonly path: string; readonly value: string }[],
+  files: readonly FooterFile[],
 ): Promise<void> {
+  if (files.length === 0) return;
+  const shownOf = (path: string): string => files.find((file) => file.path === path)?.shown ?? path;
   const rows = await session.rows(
     `SELECT file_name, name, duckdb_type FROM parquet_schema(${fileList(files.map(({ path }) => path))})
      WHERE duckdb_type IS NOT NULL ORDER BY file_name`,
@@ -47,10 +61,30 @@ async function checkFooters(
     const having = new Set(found.map((row) => String(row.file_name)));
     const since = name === def.partitionKey ? '' : files.find(({ path }) => having.has(path))?.value;
     const lacking = files.find(({ path, value }) => !having.has(path) && (since === undefined || value >= since));
-    if (lacking) throw fault(def, lacking.path, name, `expected a column of type ${type}, found none`);
+    if (lacking) throw fault(def, shownOf(lacking.path), name, `expected a column of type ${type}, found none`);
     const other = found.find((row) => !holds(String(row.duckdb_type), type));
-    if (other) throw fault(def, String(other.file_name), name, `expected ${type}, found ${other.duckdb_type}`);
+    if (!other) continue;
+    const actual = String(other.duckdb_type);
+    throw fault(
+      def,
+      shownOf(String(other.file_name)),
+      name,
+      `expected ${type}, found ${actual}${remedy(actual, type)}`,
+    );
   }
+}
+
+/** How such a column comes about, where it is known. */
+function remedy(found: string, declared: ColumnType): string {
+  if (found === 'DOUBLE' && declared === 'int64')
+    return ' (a SUM of integers is a HUGEINT, which Parquet holds as DOUBLE: cast it to BIGINT)';
+  if (found === 'TIMESTAMP' && declared === 'timestamp') return ' (a civil time without zone: cast it to TIMESTAMPTZ)';
+  if (found === 'TIMESTAMP' && declared === 'date')
+    return ' (date_trunc and date + interval give one: cast it to DATE)';
+  if (found === 'TIMESTAMP_NS') return ' (nanoseconds: cast it to TIMESTAMPTZ)';
+  if ((found === 'UUID' || found === 'BLOB') && declared === 'string') return ' (cast it to VARCHAR)';
+  if (found === 'UBIGINT' || found === 'INTERVAL') return ' (no warehouse type takes it: cast it)';
+  return '';
 }
 
 /** May a file column of this DuckDB type be loaded as the declared one without loss? */
@@ -81,10 +115,16 @@ function isNarrowerDecimal(found: string, declared: string): boolean {
 
 const digitsOf = (type: string): readonly number[] => (type.match(/\d+/g) ?? []).map(Number);
 
-async function checkRows(
+/**
+ * Reads the partition column, no other data.
+ *
+ * @throws PipelineError `warehouse_schema` for rows of another partition or too few of them
+ */
+export async function checkRows(
   session: DuckDbSession,
   def: WarehouseTableDef,
   partitions: readonly PartitionFiles[],
+  shownOf: (path: string) => string = (path) => path,
 ): Promise<void> {
   const counts = await countRows(
     session,
@@ -98,15 +138,16 @@ async function checkRows(
       const key = def.partitionKey ?? '';
       throw fault(
         def,
-        stray.file,
+        shownOf(stray.file),
         key,
         `${stray.rows} rows have ${key} = ${stray.value}, but the file is of ${key} = ${value}`,
       );
     }
     const found = own.reduce((sum, count) => sum + count.rows, 0);
     if (found === rows) continue;
-    const [file = 'no file'] = localPaths;
-    throw fault(def, file, def.partitionKey ?? '', `its manifest promises ${rows} rows, the files have ${found}`);
+    const [file] = localPaths;
+    const where = file === undefined ? 'no file' : shownOf(file);
+    throw fault(def, where, def.partitionKey ?? '', `its manifest promises ${rows} rows, the files have ${found}`);
   }
 }
 
@@ -124,7 +165,7 @@ async function countRows(
   return rows.map((row) => ({ file: String(row.file), value: String(row.value), rows: Number(row.rows) }));
 }
 
-function fault(def: WarehouseTableDef, file: string, column: string, what: string): PipelineError {
+export function fault(def: WarehouseTableDef, file: string, column: string, what: string): PipelineError {
   const where = column === '' ? file : `${file}, column ${column}`;
   return new PipelineError(
     'warehouse_schema',

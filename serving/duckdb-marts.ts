@@ -5,6 +5,7 @@ import { addDays } from '../core/partition.ts';
 import type { BuiltMart, MartBuild, WarehouseTableDef } from '../core/ports.ts';
 import type { ColumnSchema, ColumnType } from '../core/types.ts';
 import { toDuckDbQuery } from '../engine/dialect.ts';
+import { numericOfFloat } from '../engine/dialect-numbers.ts';
 import type { DuckDbSession } from '../engine/duckdb-session.ts';
 import { columnTypeOf, duckDbType } from '../engine/duckdb-types.ts';
 import { identifier, identifiers, literal } from '../engine/sql-text.ts';
@@ -36,12 +37,11 @@ export async function buildMartTable(session: DuckDbSession, build: MartBuild): 
   await session.run(
     `CREATE OR REPLACE TABLE ${target} (${columnDefinitions(columnSchemas(def))}, ${identifier(WINDOW_COLUMN)} DATE)`,
   );
-  let isChecked = false;
+  let given: readonly GivenColumn[] | null = null;
   for (const window of windowsOf(build)) {
     const query = translate(build, window, tables);
-    if (!isChecked) await checkColumns(session, def, query);
-    isChecked = true;
-    await insertRows(session, def, query, window);
+    given ??= await checkColumns(session, def, query);
+    await insertRows(session, def, query, given, window);
   }
   await assertOwnDays(session, build);
   const rowsByPartition = await countBuilt(session, build);
@@ -99,7 +99,17 @@ function translate(build: MartBuild, window: Window, tables: Tables): string {
   }
 }
 
-async function checkColumns(session: DuckDbSession, def: WarehouseTableDef, query: string): Promise<void> {
+/** A column as the query gives it, in DuckDB's words. */
+interface GivenColumn {
+  readonly name: string;
+  readonly type: string;
+}
+
+async function checkColumns(
+  session: DuckDbSession,
+  def: WarehouseTableDef,
+  query: string,
+): Promise<readonly GivenColumn[]> {
   const found = await rejecting(def, null, () => session.describe(query));
   const declared = columnSchemas(def);
   const extra = found.find((column) => !declared.some(({ name }) => name === column.name));
@@ -123,6 +133,7 @@ async function checkColumns(session: DuckDbSession, def: WarehouseTableDef, quer
       );
     }
   }
+  return found;
 }
 
 /** Numbers may gain digits or be rounded to the declared ones; anything else must be what it is declared. */
@@ -147,10 +158,16 @@ async function insertRows(
   session: DuckDbSession,
   def: WarehouseTableDef,
   query: string,
+  given: readonly GivenColumn[],
   window: Window,
 ): Promise<void> {
   const columns = columnSchemas(def);
-  const values = columns.map(({ name, type }) => `CAST(q.${identifier(name)} AS ${duckDbType(type)})`);
+  const values = columns.map(({ name, type }) => {
+    const isFloat = given.some((column) => column.name === name && column.type === 'DOUBLE');
+    const value = `q.${identifier(name)}`;
+    const exact = isFloat && type.startsWith('decimal') ? numericOfFloat(value, false) : value;
+    return `CAST(${exact} AS ${duckDbType(type)})`;
+  });
   const names = [...columns.map(({ name }) => name), WINDOW_COLUMN];
   const day = window.day === null ? 'NULL' : `DATE ${literal(window.day)}`;
   await rejecting(def, window.day, () =>

@@ -10,7 +10,7 @@ export interface FileDigest {
 }
 
 export function crc32cOf(bytes: Uint8Array): string {
-  return encode(update(bytes));
+  return encodeCrc32c(update(bytes));
 }
 
 /** Reads the file once, a megabyte at a time. */
@@ -22,10 +22,11 @@ export async function digestFile(path: string): Promise<FileDigest> {
     sum = update(bytes, sum);
     sizeBytes += bytes.byteLength;
   }
-  return { sizeBytes, crc32c: encode(sum) };
+  return { sizeBytes, crc32c: encodeCrc32c(sum) };
 }
 
-function encode(sum: number): string {
+/** Of a sum kept over several chunks. */
+export function encodeCrc32c(sum: number): string {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(sum >>> 0);
   return bytes.toString('base64');

@@ -1,18 +1,18 @@
 /** Objects of the lake and of bronze -> files that engines can read. */
 import { stat } from 'node:fs/promises';
 import { PipelineError } from '../core/errors.ts';
+import { mapParallel } from '../core/map-parallel.ts';
 import type { BronzeFiles, LakeObjects, ObjectStore } from '../core/ports.ts';
 import type { DataFile } from '../core/types.ts';
 import { isMissing, storageError } from './storage-error.ts';
 
+/** Enough to hide the wait for a bucket's answers; a remote store bounds its downloads by itself. */
+const PARALLEL_FILES = 16;
+
 /** @throws PipelineError `object_not_found`; `data_unreadable` where a file has another size than was published */
 export function createLakeFiles(store: ObjectStore): LakeObjects {
   return {
-    localPaths: async (files) => {
-      const paths: string[] = [];
-      for (const file of files) paths.push(await verifiedPath(store, file));
-      return paths;
-    },
+    localPaths: (files) => mapParallel(files, PARALLEL_FILES, (file) => verifiedPath(store, file)),
     uri: (file) => store.uri(file.key),
     tail: async (file, bytes) => {
       const chunks: Uint8Array[] = [];

@@ -1,8 +1,9 @@
 /** Publications and pointers <-> the JSON objects that hold them; what is read back is checked before it is trusted. */
 import { z } from 'zod';
 import { PipelineError } from '../core/errors.ts';
+import { fingerprint } from '../core/fingerprint.ts';
 import { historyKey } from '../core/object-keys.ts';
-import { type ColumnType, LAYERS, type Publication, type PublishedLayer } from '../core/types.ts';
+import { type ColumnType, LAYERS, type Publication } from '../core/types.ts';
 import { fingerprintsOf } from './publication-diff.ts';
 
 const COLUMN_TYPE = /^(string|int64|float64|bool|date|timestamp|decimal\(\d+,\d+\))$/;
@@ -59,6 +60,7 @@ const publication: z.ZodType<Publication> = z.object({
   revertsTo: z.int().positive().nullable(),
   reportDigest: z.string().nullable(),
   verdict: z.enum(['PASS', 'WARN', 'FAIL']).nullable(),
+  schemaFingerprint: z.string().exactOptional(),
   tables: z.record(z.string(), publishedTable),
 });
 
@@ -71,6 +73,13 @@ const pointer = z.object({
   sequence: z.int().positive(),
   /** Key of the manifest that holds this version. */
   manifest: z.string(),
+  /** Of the manifest's bytes: a reader that finds others has not the version that was published. Left out before 0.2. */
+  manifest_crc32c: z.string().exactOptional(),
+  schema_fingerprint: z.string().exactOptional(),
+  /** What readers saw before: one step back is `assay rollback <layer> --to <previous>`. */
+  previous: z.int().positive().nullable().exactOptional(),
+  /** Counts rewrites of the pointer at one and the same version, which fail whoever read it before. */
+  revision: count.exactOptional(),
   dag_id: z.string(),
   run_id: z.string(),
   published_at: z.iso.datetime(),
@@ -84,26 +93,51 @@ export type Pointer = z.infer<typeof pointer>;
 
 /** @throws PipelineError `data_unreadable` naming the key and the first fault */
 export function parsePublication(key: string, body: Uint8Array): Publication {
-  return parse(key, body, publication, 'publication manifest');
+  return parseJson(key, body, publication, 'publication manifest');
 }
 
 /** @throws PipelineError `data_unreadable` naming the key and the first fault */
 export function parsePointer(key: string, body: Uint8Array): Pointer {
-  return parse(key, body, pointer, 'publication pointer');
+  return parseJson(key, body, pointer, 'publication pointer');
 }
 
 export const renderPublication = (value: Publication): Uint8Array => Buffer.from(`${JSON.stringify(value)}\n`);
 
 export const renderPointer = (value: Pointer): Uint8Array => Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
 
-/** The pointer to a publication. Its bytes never repeat, because the sequence does not. */
-export function pointerTo(next: Publication, previous: Publication | null, before: Pointer | null): Pointer {
+/** Hash of what readers must know of the tables' shape. */
+export function schemaFingerprintOf(tables: Publication['tables']): string {
+  return fingerprint(
+    Object.entries(tables)
+      .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+      .map(([name, { columns, primaryKey, partitionKey }]) => [name, columns, primaryKey, partitionKey]),
+  );
+}
+
+/** The same version again, in other bytes: a conditional write that was prepared against the old ones fails. */
+export const revised = (pointer: Pointer): Pointer => ({ ...pointer, revision: (pointer.revision ?? 0) + 1 });
+
+/**
+ * The pointer to a publication. Its bytes never repeat, because the sequence does not.
+ *
+ * @param previous the publication that `before` points to
+ */
+export function pointerTo(
+  next: Publication,
+  manifestCrc32c: string,
+  previous: Publication | null,
+  before: Pointer | null,
+): Pointer {
   const base = {
     format_version: 1 as const,
     pipeline: next.pipeline,
     layer: next.layer,
     sequence: next.sequence,
     manifest: historyKey(next.layer, next.sequence),
+    manifest_crc32c: manifestCrc32c,
+    schema_fingerprint: schemaFingerprintOf(next.tables),
+    previous: before?.sequence ?? null,
+    revision: 0,
     dag_id: next.dagId,
     run_id: next.runId,
     published_at: next.publishedAt,
@@ -135,8 +169,14 @@ function snapshotsOf(
   return snapshots;
 }
 
-function parse<T>(key: string, body: Uint8Array, schema: z.ZodType<T>, what: string): T {
-  const advice = `Restore the file from a copy; ${layerOf(key)} cannot be read or published until then. No data file was touched.`;
+/** @throws PipelineError `data_unreadable` naming the key, the first fault and what to do */
+export function parseJson<T>(
+  key: string,
+  body: Uint8Array,
+  schema: z.ZodType<T>,
+  what: string,
+  advice: string = restoreAdvice(key),
+): T {
   let json: unknown;
   try {
     json = JSON.parse(Buffer.from(body).toString('utf8'));
@@ -154,4 +194,5 @@ function parse<T>(key: string, body: Uint8Array, schema: z.ZodType<T>, what: str
   throw new PipelineError('data_unreadable', `${key} is no ${what}: ${fault}. ${advice}`, { context: { key } });
 }
 
-const layerOf = (key: string): PublishedLayer | string => key.split('/')[0] ?? key;
+const restoreAdvice = (key: string): string =>
+  `Restore the file from a copy; ${key.split('/')[0]} cannot be read or published until then. No data file was touched.`;

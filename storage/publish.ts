@@ -3,8 +3,11 @@ import { PipelineError } from '../core/errors.ts';
 import { isoInstant } from '../core/partition.ts';
 import type { Clock, ObjectStore, PublishRequest } from '../core/ports.ts';
 import type { DataFile, Publication, PublicationRef, PublishedLayer, StagedTable } from '../core/types.ts';
+import { attemptsOf, withClaim } from './collection-fence.ts';
+import { heldError, readHold } from './hold-file.ts';
 import { changedTables, findConflict, holds, mergeTables } from './merge-tables.ts';
 import { diffPublications } from './publication-diff.ts';
+import { schemaFingerprintOf } from './publication-format.ts';
 import type { PublicationLog } from './publication-log.ts';
 import { verifyObjects } from './verify-objects.ts';
 
@@ -13,6 +16,8 @@ export interface PublishDeps {
   readonly log: PublicationLog;
   readonly pipeline: string;
   readonly clock: Clock;
+  /** No garbage collection of this lake removes what is younger. */
+  readonly graceMs: number;
 }
 
 /** Others may publish in between; each time one does, it has made progress, so this is never reached in practice. */
@@ -28,29 +33,62 @@ const REMEMBERED_VERSIONS = 50;
  * meanwhile is built upon, unless it touched the same partitions or tables that the request was built from.
  *
  * @throws PipelineError `publish_conflict` (final): run again on what is published now
+ * @throws PipelineError `publish_held` (final): somebody keeps the layer as it is
  * @throws PipelineError `object_not_found`, `data_unreadable`: a staged object is gone or changed
  */
-export async function publish(deps: PublishDeps, request: PublishRequest): Promise<PublicationRef> {
+export function publish(deps: PublishDeps, request: PublishRequest): Promise<PublicationRef> {
   assertOneLayer(request);
+  return publishStaged(deps, request, { isClaimed: false });
+}
+
+/**
+ * Objects that a collection might come to while this is under way are claimed first. Half the grace time is left for
+ * that: no publish takes so long, and the clocks of store and publisher do not differ by so much.
+ */
+async function publishStaged(
+  deps: PublishDeps,
+  request: PublishRequest,
+  { isClaimed }: { readonly isClaimed: boolean },
+): Promise<PublicationRef> {
   let basedOn: number | undefined;
+  let verifiedAtMs = Number.NEGATIVE_INFINITY;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const head = await deps.log.head(request.layer);
+    const { newest: head, isVisible } = await deps.log.head(request.layer);
+    if (!isVisible) await assertNotHeld(deps.store, request.layer);
     basedOn ??= request.basedOn === undefined ? (head?.sequence ?? 0) : (request.basedOn ?? 0);
-    if (changedTables(request, head).length > 0) {
+    const changed = changedTables(request, head);
+    if (changed.length > 0) {
       const lookBackTo = request.basedOn === undefined ? Math.max(0, basedOn - REMEMBERED_VERSIONS) : basedOn;
       const versions = await versionsFrom(deps.log, request.layer, lookBackTo, head);
-      const earlier = findEarlier(request, versions, head);
+      const earlier = await findEarlier(deps.log, request, versions, head);
       if (earlier) return earlier;
       const stale = findStale(request, versions, basedOn, head);
       if (stale !== null) throw conflict(request, stale);
     }
     const tables = mergeTables(head, request);
     if (tables === null) return unmoved(request, head);
-    if (round === 0) await verifyObjects(deps.store, filesOf(changedTables(request, head)));
+    if (deps.clock.now() - verifiedAtMs > deps.graceMs / 4) {
+      verifiedAtMs = deps.clock.now();
+      const files = [...filesOf(changed)];
+      const oldestMs = await verifyObjects(deps.store, files);
+      if (!isClaimed && oldestMs !== null && verifiedAtMs - oldestMs > deps.graceMs / 2) {
+        const attempts = attemptsOf(files.map(({ key }) => key));
+        const claim = { layer: request.layer, runId: request.runId, sequence: null, attempts };
+        return withClaim(deps.store, claim, () => publishStaged(deps, request, { isClaimed: true }));
+      }
+    }
     const next = nextPublication(deps, request, head, tables);
-    if (await deps.log.append(next, head)) return refOf(next, head);
+    await assertNotHeld(deps.store, request.layer);
+    const outcome = await deps.log.append(next, head);
+    if (outcome === 'visible') return refOf(next, head);
+    if (outcome === 'held') await assertNotHeld(deps.store, request.layer, next.sequence);
   }
   throw conflict(request, 'the layer itself: other runs publish it faster than this one can follow');
+}
+
+async function assertNotHeld(store: ObjectStore, layer: PublishedLayer, decided?: number): Promise<void> {
+  const hold = await readHold(store, layer);
+  if (hold !== null) throw heldError(hold, decided);
 }
 
 /** Versions `from`..head, oldest first; it begins later where the older ones are not kept. Version 0 is the empty layer. */
@@ -63,20 +101,23 @@ async function versionsFrom(
   const versions: Publication[] = [];
   for (let version = head; version !== null && version.sequence >= from; ) {
     versions.unshift(version);
-    version = version.sequence > 1 ? await log.find(layer, version.sequence - 1) : null;
+    version = version.sequence > Math.max(1, from) ? await log.find(layer, version.sequence - 1) : null;
   }
   return versions;
 }
 
 /** What this request published before; null for a first time. */
-function findEarlier(
+async function findEarlier(
+  log: PublicationLog,
   request: PublishRequest,
   versions: readonly Publication[],
   head: Publication | null,
-): PublicationRef | null {
+): Promise<PublicationRef | null> {
   const index = versions.findLastIndex((version) => holds(version, request, head));
   const own = versions[index];
-  return own === undefined ? null : refOf(own, versions[index - 1] ?? null);
+  if (own === undefined) return null;
+  const previous = versions[index - 1] ?? (own.sequence > 1 ? await log.find(own.layer, own.sequence - 1) : null);
+  return refOf(own, previous);
 }
 
 /** What other runs changed since the base that the request cannot be laid over; null where nothing. */
@@ -120,6 +161,7 @@ function nextPublication(
     revertsTo: null,
     reportDigest: request.reportDigest,
     verdict: request.verdict,
+    schemaFingerprint: schemaFingerprintOf(tables),
     tables,
   };
 }

@@ -1,9 +1,13 @@
 /** Finished local files of one attempt -> immutable objects under its staging prefix, with checksums. */
+import { type FileHandle, open } from 'node:fs/promises';
 import { PipelineError } from '../core/errors.ts';
+import { mapParallel } from '../core/map-parallel.ts';
 import { stagedKey } from '../core/object-keys.ts';
 import type { ObjectStore, Staging } from '../core/ports.ts';
 import type { DataFile } from '../core/types.ts';
-import { digestFile, type FileDigest } from './crc32c.ts';
+import type { FileDigest } from './crc32c.ts';
+import { chunksOf, digestChunks } from './digest-chunks.ts';
+import { storageError } from './storage-error.ts';
 
 /** Enough to hide the wait for the disk or the network; each file is read a megabyte at a time. */
 const PARALLEL_FILES = 8;
@@ -16,6 +20,9 @@ export interface Attempt {
 }
 
 /**
+ * Each file is read once: by a store that keeps checksums while it sends the bytes, else here after it took the file over,
+ * which on one file system moves it and no bytes at all.
+ *
  * Repeatable: an object that an earlier, interrupted call of the same attempt left is adopted where its content is the same.
  *
  * @throws PipelineError `precondition_failed` where the attempt staged other content under that key before
@@ -26,50 +33,54 @@ export function createStaging(store: ObjectStore, attempt: Attempt): Staging {
     stageFiles: (area, table, files) =>
       mapParallel(files, PARALLEL_FILES, async ({ path, localPath, rows }): Promise<DataFile> => {
         const key = stagedKey(area, dagId, runId, taskId, tryNumber, table, path);
-        const digest = await digestFile(localPath);
-        await createOrAdopt(store, key, localPath, digest);
+        const digest = await stageFile(store, key, localPath);
         return { key, rows, sizeBytes: digest.sizeBytes, crc32c: digest.crc32c };
       }),
   };
 }
 
-async function createOrAdopt(store: ObjectStore, key: string, localPath: string, digest: FileDigest): Promise<void> {
+async function stageFile(store: ObjectStore, key: string, localPath: string): Promise<FileDigest> {
+  // The open file stays the same one when the store moves it away.
+  const handle = await openFile(localPath);
   try {
-    await store.writeFile(key, localPath, 'absent');
+    const { sizeBytes, crc32c } = await store.writeFile(key, localPath, 'absent');
+    return crc32c === null ? await digestChunks(chunksOf(handle)) : { sizeBytes, crc32c };
   } catch (thrown) {
     if (!(thrown instanceof PipelineError) || thrown.code !== 'precondition_failed') throw thrown;
-    const found = await digestFile(await store.localPath(key));
-    if (found.crc32c === digest.crc32c && found.sizeBytes === digest.sizeBytes) return;
-    throw new PipelineError(
-      'precondition_failed',
-      `${key} was staged before with other content (${found.sizeBytes} bytes, crc32c ${found.crc32c}; ` +
-        `now ${digest.sizeBytes} bytes, ${digest.crc32c}). Staged objects never change: clear the task, a new try has a new prefix.`,
-      { context: { key }, cause: thrown },
-    );
+    const digest = await digestChunks(chunksOf(handle));
+    await assertAdoptable(store, key, digest, thrown);
+    return digest;
+  } finally {
+    await handle.close();
   }
 }
 
-/** Results in the order of the items; the first fault ends it once the calls under way are done. */
-async function mapParallel<T, R>(
-  items: readonly T[],
-  limit: number,
-  work: (item: T) => Promise<R>,
-): Promise<readonly R[]> {
-  const results = new Map<number, R>();
-  const pending = items.entries();
-  let hasFailed = false;
-  const worker = async (): Promise<void> => {
-    for (const [index, item] of pending) {
-      if (hasFailed) return;
-      try {
-        results.set(index, await work(item));
-      } catch (thrown) {
-        hasFailed = true;
-        throw thrown;
-      }
-    }
-  };
-  const outcomes = await Promise.allSettled(Array.from({ length: Math.min(limit, items.length) }, worker));
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-  return [...results.entries()].sort(([a], [b]) => a - b).map(([, result]) => result);
+async function openFile(localPath: string): Promise<FileHandle> {
+  try {
+    return await open(localPath, 'r');
+  } catch (thrown) {
+    throw storageError(thrown, 'read a file to be staged', localPath);
+  }
+}
+
+async function assertAdoptable(
+  store: ObjectStore,
+  key: string,
+  digest: FileDigest,
+  cause: PipelineError,
+): Promise<void> {
+  const found = await digestObject(store, key);
+  if (found.crc32c === digest.crc32c && found.sizeBytes === digest.sizeBytes) return;
+  throw new PipelineError(
+    'precondition_failed',
+    `${key} was staged before with other content (${found.sizeBytes} bytes, crc32c ${found.crc32c}; ` +
+      `now ${digest.sizeBytes} bytes, ${digest.crc32c}). Staged objects never change: clear the task, a new try has a new prefix.`,
+    { context: { key }, cause },
+  );
+}
+
+async function digestObject(store: ObjectStore, key: string): Promise<FileDigest> {
+  const info = await store.stat(key);
+  if (info !== null && info.crc32c !== null) return { sizeBytes: info.sizeBytes, crc32c: info.crc32c };
+  return digestChunks(store.stream(key));
 }

@@ -51,7 +51,7 @@ interface Import {
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
   .map((path) => path.replaceAll('\\', '/'))
   .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
-  .filter((path) => !/^(node_modules|dist|data|\.assay|\.git)\//.test(path));
+  .filter((path) => !/(^|\/)node_modules\/|^(dist|data|\.assay|\.git)\//.test(path));
 
 const imports: readonly Import[] = files.flatMap((from) => importsOf(from));
 

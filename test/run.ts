@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
 /** Suites that need more than Node; each has its own npm script. */
-const SEPARATE = new Set(['ui', 'cloud']);
+const SEPARATE = new Set(['ui', 'cloud', 'real']);
 const args = process.argv.slice(2);
 const chosen = args.filter((arg) => !arg.startsWith('--'));
 

@@ -1,6 +1,7 @@
 /** A report's Markdown -> HTML in which nothing but our own renderer writes tags: reports quote data, data may be hostile. */
 import { raw } from 'hono/html';
 import { Marked, type Tokens } from 'marked';
+import { VERDICT_LOOKS } from '../../core/state-words.ts';
 import type { Html } from './layout.ts';
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -13,11 +14,12 @@ const ESCAPES: Readonly<Record<string, string>> = {
 
 const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (mark) => ESCAPES[mark] ?? mark);
 
-const VERDICTS: Readonly<Record<string, string>> = {
-  PASS: '<span class="badge good"><i aria-hidden="true">✓</i>PASS</span>',
-  WARN: '<span class="badge warn"><i aria-hidden="true">!</i>WARN</span>',
-  FAIL: '<span class="badge bad"><i aria-hidden="true">✕</i>FAIL</span>',
-};
+const VERDICTS: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(VERDICT_LOOKS).map(([verdict, { glyph, words, tone }]) => [
+    verdict,
+    `<span class="badge ${tone}"><i aria-hidden="true">${glyph}</i>${words}</span>`,
+  ]),
+);
 
 /** Only addresses that a report may lead to; the files beside it have no address here. */
 const MAY_LINK = /^(https?:\/\/|#|\/(?!\/))/i;

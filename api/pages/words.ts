@@ -1,43 +1,9 @@
 /** Values -> the words and little pieces of HTML in which every page writes them: states, times, intervals, links. */
 import { html } from 'hono/html';
 import { DAY_MS, daysOfInterval, isoInstant, startOfDay } from '../../core/partition.ts';
+import { type Look, RUN_LOOKS, TASK_LOOKS, VERDICT_LOOKS } from '../../core/state-words.ts';
 import type { DagRun, Interval, RunState, TaskState, Verdict } from '../../core/types.ts';
 import type { Html } from './layout.ts';
-
-type Tone = 'good' | 'bad' | 'busy' | 'warn' | 'quiet';
-
-interface Look {
-  readonly glyph: string;
-  readonly words: string;
-  readonly tone: Tone;
-}
-
-const TASK_LOOKS: Readonly<Record<TaskState, Look>> = {
-  none: { glyph: '·', words: 'not started', tone: 'quiet' },
-  scheduled: { glyph: '◔', words: 'scheduled', tone: 'quiet' },
-  queued: { glyph: '◔', words: 'queued', tone: 'quiet' },
-  running: { glyph: '▶', words: 'running', tone: 'busy' },
-  success: { glyph: '✓', words: 'success', tone: 'good' },
-  failed: { glyph: '✕', words: 'failed', tone: 'bad' },
-  up_for_retry: { glyph: '↻', words: 'waiting to retry', tone: 'warn' },
-  upstream_failed: { glyph: '⊘', words: 'upstream failed', tone: 'bad' },
-  skipped: { glyph: '»', words: 'skipped', tone: 'quiet' },
-  deferred: { glyph: '⧗', words: 'waiting', tone: 'busy' },
-  removed: { glyph: '−', words: 'removed', tone: 'quiet' },
-};
-
-const RUN_LOOKS: Readonly<Record<RunState, Look>> = {
-  queued: TASK_LOOKS.queued,
-  running: TASK_LOOKS.running,
-  success: TASK_LOOKS.success,
-  failed: TASK_LOOKS.failed,
-};
-
-const VERDICT_LOOKS: Readonly<Record<Verdict, Look>> = {
-  PASS: { glyph: '✓', words: 'PASS', tone: 'good' },
-  WARN: { glyph: '!', words: 'WARN', tone: 'warn' },
-  FAIL: { glyph: '✕', words: 'FAIL', tone: 'bad' },
-};
 
 const badge = ({ glyph, words, tone }: Look): Html =>
   html`<span class="badge ${tone}"><i aria-hidden="true">${glyph}</i>${words}</span>`;

@@ -10,6 +10,7 @@ import type { DemoPlan } from '../../demo/demo-plan.ts';
 import { readProjectLock } from '../../scheduler/project-lock.ts';
 import { createLogger, startScheduler } from '../app.ts';
 import { copyBundled } from '../bundled-files.ts';
+import { cloudLines } from '../cloud-account.ts';
 import { accountOfDirt, type DirtLine } from '../demo-account.ts';
 import {
   exitCodeOf,
@@ -21,7 +22,9 @@ import {
   watch,
 } from '../follow-run.ts';
 import { onInterrupt } from '../interrupt.ts';
+import { openLake, openStore } from '../lake.ts';
 import { type GlobalFlags, openProject, type Project, requireDag } from '../project.ts';
+import { connected, runningSandbox, sandboxFolder } from '../sandbox-connection.ts';
 import { number } from '../task-words.ts';
 import { printLines, table } from '../terminal.ts';
 
@@ -36,11 +39,14 @@ const PIPELINE = 'ecommerce';
 const DAG = 'ecom_silver_to_gold_pipeline';
 
 /** Exit code 0 only where both runs succeed and what was found is what was planted. */
-export async function demo(flags: GlobalFlags, dir: string | undefined, options: DemoFlags): Promise<void> {
+export async function demo(given: GlobalFlags, dir: string | undefined, options: DemoFlags): Promise<void> {
+  // The data is dirty on purpose: where gates are strict by default, the first one would end the demo.
+  const flags = given.strict ? given : { ...given, warningOnly: true };
   const project = await demoProject(flags, dir);
-  const bronzeDir = folderOfBronze(project.settings, PIPELINE);
+  const bronzeDir = generatedBronze(project.settings);
   if (options.reset) await reset(project);
   const plan = await generate(bronzeDir, options);
+  await deliver(project.settings, bronzeDir);
   const outcomes = await runAll(project, plan);
   const { dag } = requireDag(project, DAG);
   const done = outcomes.length === 2 && outcomes.every(({ run }) => run.state === 'success');
@@ -51,7 +57,15 @@ export async function demo(flags: GlobalFlags, dir: string | undefined, options:
   }
   const account = await accountOfDirt(project, plan, outcomes);
   printLines(['', 'Planted in bronze, and found on the way:', '', ...dirtTable(account), '', closing(account)]);
-  printLines(['', ...(await whereToLook(project))]);
+  if (lakeLocation(project.settings, PIPELINE).kind !== 'local') {
+    const lake = await openLake(project.settings, PIPELINE);
+    const reached = await cloudLines(
+      lake,
+      outcomes.flatMap(({ instances }) => instances),
+    );
+    printLines(['', `What reached the ${project.settings.environment}:`, '', ...reached]);
+  }
+  printLines(['', ...whereToLook(project)]);
   if (account.some(({ planted, found }) => planted !== found)) process.exitCode = 1;
 }
 
@@ -88,18 +102,62 @@ async function reset(project: Project): Promise<void> {
       `Process ${holder.pid} runs a scheduler on this project${holder.address ? ` (${holder.address})` : ''}. Stop it before --reset.`,
     );
   }
-  const lake = folderOfLake(settings, PIPELINE);
-  const folders = [lake, stateFolder(settings), warehouseFile(settings), `${warehouseFile(settings)}.wal`];
-  const bronze = folderOfBronze(settings, PIPELINE);
-  if (!bronze.startsWith(`${lake}/`)) {
+  const lake = lakeLocation(settings, PIPELINE);
+  const folders = [stateFolder(settings), ...(await foldersOf(settings, lake))];
+  const bronze = bronzeLocation(settings, PIPELINE);
+  if (!addressOf(bronze).startsWith(addressOf(lake))) {
     throw new PipelineError(
       'usage',
-      `Bronze lies outside the lake, in ${bronze}: the demo deletes only what it made. Unset BRONZE_BASE_PATH first.`,
+      `Bronze lies outside the lake, in ${addressOf(bronze)}: the demo deletes only what it made. Unset BRONZE_BASE_PATH first.`,
     );
   }
   for (const spec of project.specs.filter(({ pipeline }) => pipeline === PIPELINE))
     folders.push(join(project.root, spec.reportDir));
   for (const folder of folders) await rm(folder, { recursive: true, force: true });
+}
+
+/** What besides the state holds data of this environment. */
+async function foldersOf(settings: Settings, lake: Location): Promise<readonly string[]> {
+  if (lake.kind === 'local') return [lake.folder, warehouseFile(settings), `${warehouseFile(settings)}.wal`];
+  if (settings.environment !== 'sandbox') {
+    throw new PipelineError(
+      'usage',
+      `The lake lies in ${addressOf(lake)}: the demo deletes nothing from a bucket that others may use. Delete it there, or use --env sandbox.`,
+    );
+  }
+  const folder = sandboxFolder(settings);
+  const running = await runningSandbox(folder);
+  if (running) {
+    throw new PipelineError(
+      'project_locked',
+      `Process ${running.pid} serves the sandbox on ${running.url}. Stop it before --reset.`,
+    );
+  }
+  return [folder];
+}
+
+const addressOf = (location: Location): string =>
+  location.kind === 'local'
+    ? `${location.folder}/`
+    : `${location.kind === 'gcs' ? 'gs' : 's3'}://${location.bucket}/${location.prefix}`;
+
+/** Bronze of the environment, or where it is made before it is brought to a bucket. */
+function generatedBronze(settings: Settings): string {
+  const location = bronzeLocation(settings, PIPELINE);
+  return location.kind === 'local' ? location.folder : join(stateFolder(settings), 'demo', 'bronze');
+}
+
+/** Where bronze lies in a bucket: uploads what is not there yet. */
+async function deliver(given: Settings, bronzeDir: string): Promise<void> {
+  const location = bronzeLocation(given, PIPELINE);
+  if (location.kind === 'local') return;
+  const settings = await connected(given);
+  const { uploadFolder } = await import('../../storage/upload-folder.ts');
+  const store = await openStore(settings, location);
+  const { objects, sizeBytes } = await uploadFolder(store, bronzeDir);
+  process.stderr.write(
+    `Bronze is in ${store.displayName}: ${number(objects)} objects uploaded, ${number(sizeBytes)} bytes.\n`,
+  );
 }
 
 async function generate(bronzeDir: string, options: DemoFlags): Promise<DemoPlan> {
@@ -157,25 +215,20 @@ function closing(account: readonly DirtLine[]): string {
     : `${wrong.length} kinds differ between what was planted and what was found. Please report this.`;
 }
 
-async function whereToLook(project: Project): Promise<string[]> {
+function whereToLook(project: Project): readonly string[] {
+  const { settings } = project;
+  const lake = lakeLocation(settings, PIPELINE);
+  const environment = settings.environment === 'local' ? '' : ` --env ${settings.environment}`;
   const spec = project.specs.find(({ pipeline }) => pipeline === PIPELINE);
   const reports = join(project.root, spec?.reportDir ?? '');
   const here = (path: string): string => relative(process.cwd(), path) || '.';
   const { 'server.host': host, 'server.port': port } = project.settings.values;
   return [
     `reports    ${here(reports)}/SILVER_QUALITY.md (and BRONZE_, DIMS_SNAPSHOT_, ENRICHED_, GOLD_)`,
-    `gold       assay query "select * from gold.fct_daily_dashboard order by metric_date"`,
-    `tables     assay ls        versions   assay versions silver`,
-    `quarantine ${here(folderOfLake(project.settings, PIPELINE))}/quarantine/`,
-    `warehouse  ${here(warehouseFile(project.settings))}`,
-    `server     npm start, or assay server, then http://${host}:${port}`,
+    `gold       assay query${environment} "select * from gold.fct_daily_dashboard order by metric_date"`,
+    `tables     assay ls${environment}        versions   assay versions silver${environment}`,
+    `quarantine ${lake.kind === 'local' ? `${here(lake.folder)}/` : addressOf(lake)}quarantine/`,
+    `warehouse  ${settings.values['warehouse.kind'] === 'duckdb' ? here(warehouseFile(settings)) : 'BigQuery'}`,
+    `server     npm start, or assay server${environment}, then http://${host}:${port}`,
   ];
-}
-
-const folderOfLake = (settings: Settings, pipeline: string): string => folderOf(lakeLocation(settings, pipeline));
-const folderOfBronze = (settings: Settings, pipeline: string): string => folderOf(bronzeLocation(settings, pipeline));
-
-function folderOf(location: Location): string {
-  if (location.kind === 'local') return location.folder;
-  throw new PipelineError('not_implemented', 'The demo runs with --env local.');
 }

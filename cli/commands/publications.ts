@@ -4,8 +4,10 @@ import { stateFolder } from '../../config/project-paths.ts';
 import { PipelineError } from '../../core/errors.ts';
 import type { Publication, PublishedLayer } from '../../core/types.ts';
 import { acquireProjectLock } from '../../scheduler/project-lock.ts';
+import type { Publications } from '../../storage/publications.ts';
 import { systemClock } from '../app.ts';
 import { describeInterval } from '../follow-run.ts';
+import { holdWords, whoAmI } from '../hold-words.ts';
 import { openLake } from '../lake.ts';
 import { type GlobalFlags, openProject, requirePipeline } from '../project.ts';
 import { number } from '../task-words.ts';
@@ -25,7 +27,7 @@ export async function ls(
 ): Promise<void> {
   const project = await openProject(flags);
   const { publications, store } = await openLake(project.settings, requirePipeline(project, options.pipeline).pipeline);
-  if (name === undefined) return listTables(publications.current, options.json ?? false);
+  if (name === undefined) return listTables(publications, options.json ?? false);
   const { layer, tableName } = parseTable(name);
   const publication = await publications.current(layer);
   const published = publication?.tables[tableName];
@@ -75,12 +77,10 @@ export async function ls(
   }
 }
 
-async function listTables(
-  current: (layer: PublishedLayer) => Promise<Publication | null>,
-  json: boolean,
-): Promise<void> {
-  const publications = (await Promise.all(PUBLISHED.map(current))).flatMap((publication) => publication ?? []);
-  const rows = publications.flatMap((publication) =>
+async function listTables(publications: Publications, json: boolean): Promise<void> {
+  const visible = (await Promise.all(PUBLISHED.map(publications.current))).flatMap((publication) => publication ?? []);
+  const holds = (await Promise.all(PUBLISHED.map(publications.held))).flatMap((hold) => hold ?? []);
+  const rows = visible.flatMap((publication) =>
     Object.entries(publication.tables).map(([name, published]) => {
       const partitions = Object.values(published.partitions);
       const sum = (of: (one: (typeof partitions)[number]) => number): number =>
@@ -91,6 +91,7 @@ async function listTables(
         partitions: partitions.length,
         rows: sum((p) => p.rows),
         bytes: sum((p) => p.sizeBytes),
+        held: holds.some(({ layer }) => layer === publication.layer),
       };
     }),
   );
@@ -109,6 +110,7 @@ async function listTables(
         ]),
       ),
     );
+  if (!json) printLines(holds.map((hold) => `${hold.layer} is held ${holdWords(hold)}.`));
 }
 
 export async function versions(flags: GlobalFlags, layerName: string, options: PipelineOption): Promise<void> {
@@ -119,16 +121,20 @@ export async function versions(flags: GlobalFlags, layerName: string, options: P
   const all: Publication[] = [];
   for await (const publication of publications.history(layer)) all.push(publication);
   const current = await publications.current(layer);
+  const hold = await publications.held(layer);
   if (options.json) {
     printJson(
       all.map(({ tables, ...facts }) => ({
         ...facts,
         isCurrent: facts.sequence === current?.sequence,
+        hold: facts.sequence === current?.sequence ? hold : null,
         tables: Object.keys(tables),
       })),
     );
     return;
   }
+  if (hold !== null)
+    printLines([`${layer} is held ${holdWords(hold)}. Release it with: assay hold ${layer} --release`]);
   if (all.length === 0) {
     printLines([`The ${layer} layer has no version yet.`]);
     return;
@@ -149,14 +155,18 @@ export async function versions(flags: GlobalFlags, layerName: string, options: P
   );
 }
 
-export async function rollback(
-  flags: GlobalFlags,
-  layerName: string,
-  options: { readonly to: string; readonly pipeline?: string; readonly dryRun?: boolean; readonly yes?: boolean },
-): Promise<void> {
-  const project = await openProject(flags);
-  const spec = requirePipeline(project, options.pipeline);
-  const lake = await openLake(project.settings, spec.pipeline);
+interface RollbackOptions {
+  readonly to: string;
+  readonly hold?: boolean;
+  readonly reason?: string;
+  readonly pipeline?: string;
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+  readonly json?: boolean;
+}
+
+/** A repeat completes what an interrupted one began: the pointer moves once, the warehouse is brought up to it each time. */
+export async function rollback(flags: GlobalFlags, layerName: string, options: RollbackOptions): Promise<void> {
   const layer = parseLayer(layerName);
   const sequence = Number(options.to);
   if (!Number.isInteger(sequence) || sequence < 1)
@@ -164,15 +174,16 @@ export async function rollback(
       'usage',
       `--to takes the number of a version, not "${options.to}". assay versions ${layer} lists them.`,
     );
-  const current = await lake.publications.current(layer);
-  const target = await lake.publications.at(layer, sequence);
-  if (current?.sequence === sequence) {
-    printLines([`Version ${sequence} is what readers of ${layer} see already.`]);
-    return;
-  }
-  const what = `${layer}: readers see version ${current?.sequence ?? 0} (${current ? describeInterval(current.interval, spec.timezone) : ''}); version ${sequence} (${describeInterval(target.interval, spec.timezone)}) would be published again as version ${(current?.sequence ?? 0) + 1}.`;
+  const project = await openProject(flags);
+  const spec = requirePipeline(project, options.pipeline);
+  const { publications } = await openLake(project.settings, spec.pipeline);
+  const current = await publications.current(layer);
+  const target = await publications.at(layer, sequence);
+  const what = `${layer}: readers see version ${current?.sequence ?? 0} (${current ? describeInterval(current.interval, spec.timezone) : ''}); version ${sequence} (${describeInterval(target.interval, spec.timezone)}) would be published again${options.hold ? ', and no other after it until the layer is released' : ''}.`;
   if (options.dryRun) {
-    printLines([what]);
+    if (options.json)
+      printJson({ layer, current: current?.sequence ?? null, to: sequence, hold: options.hold ?? false });
+    else printLines([what]);
     return;
   }
   if (!(await confirm(`${what} Go on?`, options.yes))) {
@@ -181,21 +192,30 @@ export async function rollback(
   // A run must not publish in between; the lock also says so to whoever tries.
   const lock = acquireProjectLock({ stateDir: stateFolder(project.settings), clock: systemClock });
   try {
-    const published = await lake.publications.rollback(layer, sequence, {
+    const { assertMayFollow, followRollback } = await import('../follow-rollback.ts');
+    await assertMayFollow(project, spec, layer, publications);
+    if (options.hold) await publications.hold(layer, { by: whoAmI(), reason: options.reason ?? null });
+    const published = await publications.rollback(layer, sequence, {
       dagId: 'rollback',
       runId: `rollback__${layer}_${current?.sequence ?? 0}_to_${sequence}`,
     });
-    printLines([`Readers of ${layer} now see version ${published.sequence}, which is version ${sequence} again.`]);
-    if (current) {
-      const { followRollback } = await import('../follow-rollback.ts');
-      printLines(await followRollback(project, spec, { layer, before: current, after: published }));
-    }
+    const hold = await publications.held(layer);
+    const isShown = published.sequence === current?.sequence;
+    const lines = isShown
+      ? [`Readers of ${layer} see version ${published.sequence} already, which shows what version ${sequence} does.`]
+      : [`Readers of ${layer} now see version ${published.sequence}, which is version ${sequence} again.`];
+    if (hold !== null)
+      lines.push(`${layer} is held ${holdWords(hold)}. Release it with: assay hold ${layer} --release`);
+    if (!options.json) printLines(lines);
+    const followed = await followRollback(project, spec, published);
+    if (options.json) printJson({ layer, sequence: published.sequence, revertsTo: sequence, hold, followed });
+    else printLines(followed);
   } finally {
     lock.release();
   }
 }
 
-function parseLayer(name: string): PublishedLayer {
+export function parseLayer(name: string): PublishedLayer {
   const layer = PUBLISHED.find((one) => one === name);
   if (layer) return layer;
   throw new PipelineError('usage', `"${name}" is no layer that is published. Say ${PUBLISHED.join(', ')}.`);

@@ -8,11 +8,12 @@ import type { PipelineIssue } from '../../api/ports.ts';
 import { PipelineError } from '../../core/errors.ts';
 import type { Logger } from '../../core/ports.ts';
 import { publicationsReader, reportReader, runHistory, sourceText } from '../api-readers.ts';
-import { createLogger, startScheduler, systemClock } from '../app.ts';
+import { createLogger, poolsOf, startScheduler, systemClock } from '../app.ts';
 import { packageVersion } from '../bundled-files.ts';
 import { type GlobalFlags, openProject, type Project } from '../project.ts';
+import { QueryPool } from '../query-pool.ts';
 import { renderIssues } from '../report-error.ts';
-import { runQuery } from '../run-query.ts';
+import { httpCaps, removeQueryLeftovers, runQuery } from '../run-query.ts';
 
 interface ServerOptions {
   readonly host?: string;
@@ -24,6 +25,8 @@ interface ServerOptions {
 /** A save of an editor is several events; the last one counts. */
 const SETTLE_MS = 150;
 const DRAIN_MS = 10_000;
+/** Each may take the memory of one DuckDB session. */
+const QUERY_SLOTS = 4;
 
 export async function server(flags: GlobalFlags, options: ServerOptions): Promise<void> {
   const overrides = [
@@ -38,6 +41,7 @@ export async function server(flags: GlobalFlags, options: ServerOptions): Promis
   const running = await startScheduler(project, { schedules: options.schedules, log });
   const { scheduler, store, lock } = running;
   let issuesFoundAtMs = systemClock.now();
+  const queries = new QueryPool({ slots: QUERY_SLOTS, keepWarm: 1 });
   const app = createApp({
     control: scheduler,
     reports: reportReader(() => project),
@@ -50,16 +54,9 @@ export async function server(flags: GlobalFlags, options: ServerOptions): Promis
     version: packageVersion(),
     clock: systemClock,
     log,
-    pools: [
-      { name: 'default', slots: project.settings.values['executor.slots'] },
-      { name: 'warehouse', slots: 1 },
-    ],
-    query: async (sql, limits) => {
-      const [spec] = project.specs;
-      if (!spec)
-        throw new PipelineError('spec_invalid', 'No spec of this project compiles, so there is nothing to query.');
-      return runQuery(project.settings, spec, sql, limits);
-    },
+    pools: Object.entries(poolsOf(project.settings)).map(([name, slots]) => ({ name, slots })),
+    query: (request, signal) => runQuery(project, queries, request, httpCaps(project.settings), signal),
+    marts: () => project.specs.map(({ pipeline, marts }) => ({ pipeline, marts })),
   });
   const { 'server.host': host, 'server.port': port } = project.settings.values;
   const listening = await listen(app.fetch, host, port).catch(async (thrown: unknown) => {
@@ -67,6 +64,8 @@ export async function server(flags: GlobalFlags, options: ServerOptions): Promis
     throw thrown;
   });
   lock.announce(listening.address);
+  await removeQueryLeftovers(project.settings);
+  queries.warm();
   process.stdout.write(
     `Assay ${packageVersion()} on ${listening.address} — ${project.dags.length} ${project.dags.length === 1 ? 'DAG' : 'DAGs'}, schedules ${options.schedules ? 'on' : 'off'}. Ctrl-C stops it.\n`,
   );
@@ -78,12 +77,16 @@ export async function server(flags: GlobalFlags, options: ServerOptions): Promis
     await scheduler.replaceDags(project.dags);
     log.info('specs read again', { dags: project.dags.length });
   });
-  await untilSignal();
-  process.stderr.write('Stopping: running tasks have 10 s to end; the rest goes on at the next start.\n');
+  const failure = await Promise.race([untilSignal(), scheduler.failed]);
+  if (failure === null) {
+    process.stderr.write('Stopping: running tasks have 10 s to end; the rest goes on at the next start.\n');
+  }
   stopWatching();
   await listening.close();
+  await queries.close();
   await scheduler.stop({ graceMs: DRAIN_MS });
   await running[Symbol.asyncDispose]();
+  if (failure !== null) throw failure;
 }
 
 function tellFaults(project: Project): void {
@@ -166,9 +169,9 @@ function listen(fetch: Parameters<typeof serve>[0]['fetch'], host: string, port:
   });
 }
 
-function untilSignal(): Promise<void> {
+function untilSignal(): Promise<null> {
   return new Promise((resolve) => {
-    process.once('SIGINT', () => resolve());
-    process.once('SIGTERM', () => resolve());
+    process.once('SIGINT', () => resolve(null));
+    process.once('SIGTERM', () => resolve(null));
   });
 }

@@ -4,6 +4,7 @@ import type { Dag, DagRun } from '../../core/types.ts';
 import type { RunReader } from '../../scheduler/run-reader.ts';
 import { systemClock } from '../app.ts';
 import { describeInterval } from '../follow-run.ts';
+import { costFact } from '../job-costs.ts';
 import type { GlobalFlags } from '../project.ts';
 import { requireRun, withReader } from '../read-control.ts';
 import { renderTree } from '../run-progress.ts';
@@ -76,9 +77,13 @@ async function showRun(reader: RunReader, dagId: string, runId: string, json: bo
   const { dag } = await reader.getDag(dagId);
   const run = await requireRun(reader, dagId, runId);
   const instances = await reader.listTaskInstances(dagId, run.runId);
-  if (json) printJson({ run, instances });
-  else
-    printLines(
-      renderTree({ dag, run, instances: new Map(instances.map((one) => [one.taskId, one])) }, systemClock.now()),
-    );
+  if (json) {
+    printJson({ run, instances });
+    return;
+  }
+  const cost = costFact(instances);
+  printLines([
+    ...renderTree({ dag, run, instances: new Map(instances.map((one) => [one.taskId, one])) }, systemClock.now()),
+    ...(cost === null ? [] : [`  warehouse: ${cost} (by table: assay cost ${dagId} '${run.runId}')`]),
+  ]);
 }

@@ -1,8 +1,8 @@
 /**
  * The messages between the scheduler and a task child, JSON over the channel of `child_process.fork`.
  *
- * parent: init, [child: ready], then per attempt: spec (once per fingerprint and child), run, [child: log*, done | failed].
- * One attempt at a time. After `cancel` the parent waits a short grace and kills.
+ * parent: init, [child: ready], then per attempt: spec (once per fingerprint and child), run, [child: (log | hold)*, done | failed].
+ * One attempt at a time. After `cancel` the parent waits a short grace, a longer one for an attempt that is held, and kills.
  */
 import type { RunFacts } from '../../core/ports.ts';
 import type { Spec } from '../../core/spec.ts';
@@ -31,6 +31,8 @@ export interface RunMessage {
 export type ChildMessage =
   | { readonly type: 'ready' }
   | { readonly type: 'log'; readonly attemptId: string; readonly line: LogLine }
+  /** True: it waits for another machine's turn, or for one to take back what it has asked for. */
+  | { readonly type: 'hold'; readonly attemptId: string; readonly isHeld: boolean }
   | { readonly type: 'done'; readonly attemptId: string; readonly output: TaskOutput }
   | {
       readonly type: 'failed';

@@ -4,9 +4,10 @@ import type { Clock, TaskHandlers } from '../../core/ports.ts';
 import type { TaskError } from '../../core/types.ts';
 import type { LogLine } from '../control.ts';
 import { AttemptLog } from './attempt-log.ts';
+import { AttemptTimer } from './attempt-timer.ts';
 import type { AttemptOutcome, AttemptRequest, Executor } from './executor.ts';
 import { lineLogger, runHandler } from './run-handler.ts';
-import { makeTempFolder, removeTempFolder, removeTempLeftovers, tempFolderOf } from './temp-folders.ts';
+import { removeTempFolder, removeTempLeftovers, tempFolderOf } from './temp-folders.ts';
 
 export interface InProcessExecutorOptions {
   readonly handlers: TaskHandlers;
@@ -39,15 +40,18 @@ export class InProcessExecutor implements Executor {
       why.error ??= error;
       abort.abort();
     };
-    const over = this.#run(request, abort.signal).then((outcome): AttemptOutcome => {
+    const { task, timeoutMs } = request;
+    const message = `Task ${task.id} was ended: it ran longer than its limit of ${timeoutMs / 1000} s.`;
+    const timer = new AttemptTimer(this.#options.clock, timeoutMs, () =>
+      end({ code: 'task_timeout', message, retryable: true }),
+    );
+    const over = this.#run(request, abort.signal, (isHeld) => timer.hold(isHeld)).then((outcome): AttemptOutcome => {
+      timer.stop();
       this.#running.delete(request.attemptId);
       return why.error === null ? outcome : { kind: 'failed', error: why.error, stack: null, pid: null };
     });
     this.#running.set(request.attemptId, { end, over });
-    const { task, timeoutMs } = request;
-    const message = `Task ${task.id} was ended: it ran longer than its limit of ${timeoutMs / 1000} s.`;
-    const timer = setTimeout(() => end({ code: 'task_timeout', message, retryable: true }), timeoutMs);
-    return over.finally(() => clearTimeout(timer));
+    return over;
   }
 
   cancel(attemptId: string, reason: string): void {
@@ -61,7 +65,11 @@ export class InProcessExecutor implements Executor {
     await Promise.all([...this.#running.values()].map(({ over }) => over));
   }
 
-  async #run(request: AttemptRequest, signal: AbortSignal): Promise<AttemptOutcome> {
+  async #run(
+    request: AttemptRequest,
+    signal: AbortSignal,
+    holdTimeout: (isHeld: boolean) => void,
+  ): Promise<AttemptOutcome> {
     const { run, task, tryNumber, outputs, spec } = request;
     const { clock, handlers, stateDir } = this.#options;
     const file = new AttemptLog(request.logPath);
@@ -71,8 +79,6 @@ export class InProcessExecutor implements Executor {
     };
     const log = lineLogger(clock, write);
     const tempDir = tempFolderOf(stateDir, request.attemptId);
-    makeTempFolder(tempDir);
-    const holdTimeout = (): void => {};
     const facts = { spec, task, run, tryNumber, outputs, log, signal, tempDir, holdTimeout };
     const result = await runHandler(handlers, facts);
     if (result.kind === 'failed') {

@@ -1,11 +1,14 @@
 /** Attempts -> warm child processes of this machine, so that a native crash or a runaway query takes no scheduler along. */
+import { asPipelineError } from '../../core/errors.ts';
 import { isoInstant } from '../../core/partition.ts';
 import type { Clock, Logger } from '../../core/ports.ts';
 import type { TaskError } from '../../core/types.ts';
 import type { LogLine } from '../control.ts';
 import { AttemptLog } from './attempt-log.ts';
+import { AttemptTimer } from './attempt-timer.ts';
 import type { ChildMessage } from './child-protocol.ts';
 import type { AttemptOutcome, AttemptRequest, Executor } from './executor.ts';
+import { taskErrorOf } from './run-handler.ts';
 import { type ChildOptions, TaskChild } from './task-child.ts';
 import { removeTempFolder, removeTempLeftovers, tempFolderOf } from './temp-folders.ts';
 import { WorkerRegistry } from './worker-registry.ts';
@@ -16,14 +19,13 @@ export interface LocalExecutorOptions extends ChildOptions {
   readonly stateDir: string;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Between asking an attempt to end and killing its process. */
+  /** Between asking an attempt to end and killing its process; default 2 s. */
   readonly cancelGraceMs?: number;
+  /** The same for one that is held by then: it has jobs on another machine to cancel; default 10 s. */
+  readonly heldGraceMs?: number;
   /** For a child to load its engines. */
   readonly bootTimeoutMs?: number;
 }
-
-/** What setTimeout can hold: beyond it fires at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 interface Worker {
   readonly child: TaskChild;
@@ -31,20 +33,27 @@ interface Worker {
   /** Of the last attempt: output that lags behind its end still belongs to it. */
   log: AttemptLog | null;
   readonly bootTimer: NodeJS.Timeout;
+  /** Why its process was killed before it could do anything. */
+  fault: TaskError | null;
 }
 
 interface Attempt {
   readonly request: AttemptRequest;
   readonly tempDir: string;
   readonly resolve: (outcome: AttemptOutcome) => void;
-  timer: NodeJS.Timeout | null;
+  /** Its timeout; null until it has been sent. */
+  timer: AttemptTimer | null;
   /** Set once it is to end: what it will have failed with. */
   ending: TaskError | null;
+  /** Kills the process of an attempt that is to end. */
+  killTimer: NodeJS.Timeout | null;
 }
 
 /**
- * Children are forked when first needed, one ahead of need, and kept. An attempt that is cancelled or too slow is asked to
- * end and then killed with its child; one whose child dies fails as `task_died` with the child's last words.
+ * Children are forked when first needed, one ahead of need, and kept. One whose child dies fails as `task_died` with the
+ * child's last words. An attempt that is cancelled or too slow is asked to end by its signal and then killed with its child:
+ * after `cancelGraceMs`, or, where its handler holds the timeout (before the signal or upon it), after `heldGraceMs`, in
+ * which it may cancel what it has running elsewhere. `close` waits for nothing: what runs elsewhere is found again by its id.
  */
 export class LocalExecutor implements Executor {
   readonly slots: number;
@@ -79,7 +88,7 @@ export class LocalExecutor implements Executor {
       }
       const worker = this.#takeWorker();
       const tempDir = tempFolderOf(this.#options.stateDir, request.attemptId);
-      worker.attempt = { request, tempDir, resolve, timer: null, ending: null };
+      worker.attempt = { request, tempDir, resolve, timer: null, ending: null, killTimer: null };
       this.#closeLog(worker);
       worker.log = new AttemptLog(request.logPath);
       if (worker.child.isReady) this.#send(worker, worker.attempt);
@@ -110,7 +119,7 @@ export class LocalExecutor implements Executor {
   }
 
   #free(): readonly Worker[] {
-    return [...this.#workers].filter((worker) => worker.attempt === null);
+    return [...this.#workers].filter(({ attempt, fault }) => attempt === null && fault === null);
   }
 
   #takeWorker(): Worker {
@@ -125,10 +134,20 @@ export class LocalExecutor implements Executor {
       onExit: (how, lastWords) => this.#onExit(worker, how, lastWords),
     });
     const bootTimer = setTimeout(() => child.kill(), this.#options.bootTimeoutMs ?? 60_000);
-    const worker: Worker = { child, attempt: null, log: null, bootTimer };
+    const worker: Worker = { child, attempt: null, log: null, bootTimer, fault: null };
     this.#workers.add(worker);
-    if (child.pid !== null) this.#registry.add(child.pid);
+    this.#register(worker);
     return worker;
+  }
+
+  /** A child that no later scheduler could find must not run: its disk may be full. */
+  #register(worker: Worker): void {
+    try {
+      if (worker.child.pid !== null) this.#registry.add(worker.child.pid);
+    } catch (thrown) {
+      worker.fault = taskErrorOf(asPipelineError(thrown));
+      worker.child.kill();
+    }
   }
 
   #send(worker: Worker, attempt: Attempt): void {
@@ -139,9 +158,8 @@ export class LocalExecutor implements Executor {
       worker.child.send({ type: 'spec', fingerprint: specFingerprint, spec });
     }
     worker.child.send({ type: 'run', attemptId, run, task, tryNumber, outputs, tempDir, specFingerprint });
-    attempt.timer = setTimeout(
-      () => this.#end(worker, attempt, timedOut(request)),
-      Math.min(request.timeoutMs, LONGEST_TIMER_MS),
+    attempt.timer = new AttemptTimer(this.#options.clock, request.timeoutMs, () =>
+      this.#end(worker, attempt, timedOut(request)),
     );
   }
 
@@ -155,6 +173,10 @@ export class LocalExecutor implements Executor {
     if (attempt?.request.attemptId !== message.attemptId) return;
     if (message.type === 'log') {
       this.#log(worker, message.line);
+      return;
+    }
+    if (message.type === 'hold') {
+      attempt.timer?.hold(message.isHeld);
       return;
     }
     // Asked to end, it did: but what it left running in native code ends only with its process.
@@ -179,14 +201,14 @@ export class LocalExecutor implements Executor {
   #onExit(worker: Worker, how: string, lastWords: string): void {
     clearTimeout(worker.bootTimer);
     this.#workers.delete(worker);
-    if (worker.child.pid !== null) this.#registry.remove(worker.child.pid);
+    if (worker.child.pid !== null && worker.fault === null) this.#registry.remove(worker.child.pid);
     const { attempt } = worker;
     if (attempt) {
       this.#inBackground(removeTempFolder(attempt.tempDir));
-      const error = attempt.ending ?? died(attempt.request, how, lastWords);
+      const error = attempt.ending ?? worker.fault ?? died(attempt.request, how, lastWords);
       this.#settle(worker, attempt, { kind: 'failed', error, stack: null, pid: worker.child.pid });
     } else if (!this.#isClosed) {
-      this.#options.log.warn(`a waiting task process ${how}`, { lastWords });
+      this.#options.log.warn(`a waiting task process ${how}`, { lastWords, fault: worker.fault?.message });
     }
     this.#closeLog(worker);
     if (this.#workers.size === 0) this.#onEmpty?.();
@@ -196,13 +218,18 @@ export class LocalExecutor implements Executor {
     if (worker.attempt !== attempt || attempt.ending) return;
     attempt.ending = error;
     worker.child.send({ type: 'cancel', attemptId: attempt.request.attemptId });
-    if (attempt.timer) clearTimeout(attempt.timer);
-    const graceMs = worker.child.isReady ? (this.#options.cancelGraceMs ?? 2000) : 0;
-    attempt.timer = setTimeout(() => worker.child.kill(), graceMs);
+    attempt.timer?.stop();
+    const { cancelGraceMs = 2000, heldGraceMs = 10_000 } = this.#options;
+    const graceMs = worker.child.isReady ? cancelGraceMs : 0;
+    attempt.killTimer = setTimeout(() => {
+      if (!attempt.timer?.isHeld) worker.child.kill();
+      else attempt.killTimer = setTimeout(() => worker.child.kill(), heldGraceMs - graceMs);
+    }, graceMs);
   }
 
   #settle(worker: Worker, attempt: Attempt, outcome: AttemptOutcome): void {
-    if (attempt.timer) clearTimeout(attempt.timer);
+    attempt.timer?.stop();
+    if (attempt.killTimer) clearTimeout(attempt.killTimer);
     if (outcome.kind === 'failed') {
       const timestamp = isoInstant(this.#options.clock.now());
       const { code, message } = outcome.error;

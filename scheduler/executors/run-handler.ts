@@ -1,17 +1,19 @@
 /** One task and the table of handlers -> its output, or the failure as a value. */
-import { asPipelineError } from '../../core/errors.ts';
+import { asPipelineError, type PipelineError } from '../../core/errors.ts';
 import { isoInstant } from '../../core/partition.ts';
 import type { Clock, Logger, TaskContext, TaskHandler, TaskHandlers } from '../../core/ports.ts';
 import type { Task, TaskError, TaskOutput } from '../../core/types.ts';
 import type { LogLine } from '../control.ts';
+import { makeTempFolder } from './temp-folders.ts';
 
 export type HandlerResult =
   | { readonly kind: 'done'; readonly output: TaskOutput }
   | { readonly kind: 'failed'; readonly error: TaskError; readonly stack: string | null };
 
-/** Runs the handler of the task's kind; whatever it throws comes back as a failed result. */
+/** Makes the attempt's folder and runs the handler of the task's kind; whatever is thrown comes back as a failed result. */
 export async function runHandler(handlers: TaskHandlers, context: TaskContext): Promise<HandlerResult> {
   try {
+    makeTempFolder(context.tempDir);
     return { kind: 'done', output: await handlerOf(handlers, context.task)(context) };
   } catch (thrown) {
     const error = asPipelineError(thrown);
@@ -20,8 +22,8 @@ export async function runHandler(handlers: TaskHandlers, context: TaskContext): 
   }
 }
 
-export function taskErrorOf(error: ReturnType<typeof asPipelineError>): TaskError {
-  return { code: error.code, message: error.message, retryable: error.retryable };
+export function taskErrorOf({ code, message, retryable, retryAfterMs }: PipelineError): TaskError {
+  return { code, message, retryable, ...(retryAfterMs === null ? {} : { retryAfterMs }) };
 }
 
 /** A logger whose lines go to `write`, stamped by the clock. */

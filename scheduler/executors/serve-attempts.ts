@@ -4,7 +4,7 @@ import type { Spec } from '../../core/spec.ts';
 import type { JsonObject } from '../../core/types.ts';
 import type { ChildMessage, ParentMessage, RunMessage } from './child-protocol.ts';
 import { type HandlerResult, lineLogger, runHandler } from './run-handler.ts';
-import { makeTempFolder, removeTempFolder } from './temp-folders.ts';
+import { removeTempFolder } from './temp-folders.ts';
 
 export interface ServeOptions {
   readonly clock: Clock;
@@ -51,12 +51,11 @@ export function serveAttempts(options: ServeOptions): void {
     const { attemptId, run, task, tryNumber, outputs, tempDir } = message;
     const spec = specs.get(message.specFingerprint);
     if (!spec) throw new Error(`the scheduler sent no spec ${message.specFingerprint}`);
-    makeTempFolder(tempDir);
     const abort = new AbortController();
     aborts.set(attemptId, abort);
     const log = lineLogger(options.clock, (line) => send({ type: 'log', attemptId, line }));
     const { signal } = abort;
-    const holdTimeout = (): void => {};
+    const holdTimeout = (isHeld: boolean): void => send({ type: 'hold', attemptId, isHeld });
     const facts = { spec, task, run, tryNumber, outputs, log, signal, tempDir, holdTimeout };
     const result = await runHandler(handlers, facts);
     aborts.delete(attemptId);

@@ -16,7 +16,13 @@ export class WorkerRegistry {
 
   add(pid: number): void {
     mkdirSync(this.#folder, { recursive: true });
-    writeFileSync(this.#file(pid), JSON.stringify(identify(pid)));
+    try {
+      writeFileSync(this.#file(pid), JSON.stringify(identify(pid)));
+    } catch (thrown) {
+      // A full disk has made the file and could not fill it.
+      rmSync(this.#file(pid), { force: true });
+      throw thrown;
+    }
   }
 
   remove(pid: number): void {

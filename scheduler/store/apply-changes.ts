@@ -1,8 +1,9 @@
 /** What one scheduling step decided -> one transaction; the only place where a run's or a task's state is written. */
-import type { Kysely } from 'kysely';
+
 import { PipelineError } from '../../core/errors.ts';
 import type { DagRun, RunState, TaskError, TaskInstance, TaskState } from '../../core/types.ts';
 import { mayMove, mayMoveRun } from '../task-state.ts';
+import type { Kysely } from './kysely.ts';
 import { instanceColumns, instanceRow, type ParentLink, runRow } from './store-rows.ts';
 import type { StoreSchema } from './store-schema.ts';
 

@@ -1,6 +1,7 @@
 /** An empty or older database -> the schema of `store-schema.ts`, by numbered steps that are never edited once released. */
-import type { Kysely } from 'kysely';
+
 import { PipelineError } from '../../core/errors.ts';
+import type { Kysely } from './kysely.ts';
 import type { StoreSchema } from './store-schema.ts';
 
 interface Migration {

@@ -1,7 +1,6 @@
 /** The run store: DAG versions, runs, task instances, attempts and events, written step by step and read by anyone. */
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { Kysely, sql } from 'kysely';
 import { PipelineError } from '../../core/errors.ts';
 import { canonicalJson } from '../../core/fingerprint.ts';
 import { keySafe } from '../../core/object-keys.ts';
@@ -10,6 +9,7 @@ import type { Spec } from '../../core/spec.ts';
 import type { Dag, DagRun, RunState, TaskInstance } from '../../core/types.ts';
 import type { RunFilter } from '../control.ts';
 import { applyChanges, logEvent, type StoreChanges, type StoreEvent } from './apply-changes.ts';
+import { Kysely, sql } from './kysely.ts';
 import { migrate, requireCurrentSchema } from './migrations.ts';
 import { LibsqlDialect } from './sqlite-dialect.ts';
 import { instanceOf, type ParentLink, parentOf, runOf } from './store-rows.ts';
@@ -54,11 +54,15 @@ export class RunStore implements AsyncDisposable {
   }
 
   /**
-   * Opens the store and brings its schema up to date. `readOnly` changes nothing and works while a scheduler runs.
+   * Opens the store and brings its schema up to date. `readOnly` changes nothing and works while a scheduler runs. Beyond
+   * `maxPages` (of 4 KiB) it is as full as on a disk without room.
    *
-   * @throws PipelineError `store_too_new`; read-only also `project_not_found` (no store yet) and `state_conflict` (older schema)
+   * @throws PipelineError `store_too_new`, `storage_full`; read-only also `project_not_found` (no store yet) and `state_conflict` (older schema)
    */
-  static async open(path: string, options: { readonly clock: Clock; readonly readOnly?: boolean }): Promise<RunStore> {
+  static async open(
+    path: string,
+    options: { readonly clock: Clock; readonly readOnly?: boolean; readonly maxPages?: number },
+  ): Promise<RunStore> {
     const readOnly = options.readOnly ?? false;
     if (readOnly && !existsSync(path)) {
       throw new PipelineError('project_not_found', 'Nothing has run in this project yet: it has no run store.');
@@ -68,6 +72,7 @@ export class RunStore implements AsyncDisposable {
     try {
       if (readOnly) await requireCurrentSchema(db);
       else await migrate(db, options.clock.now());
+      if (options.maxPages !== undefined) await sql.raw(`pragma max_page_count = ${options.maxPages}`).execute(db);
     } catch (thrown) {
       await db.destroy();
       throw thrown;
@@ -88,7 +93,8 @@ export class RunStore implements AsyncDisposable {
   /**
    * Writes all changes or none.
    *
-   * @throws PipelineError `stale_attempt` where a state or a fence is no longer what the change was decided on; `run_exists`
+   * @throws PipelineError `stale_attempt` where a state or a fence is no longer what the change was decided on; `run_exists`;
+   *   `storage_full`
    */
   async apply(changes: StoreChanges): Promise<void> {
     if (Object.values(changes).every((list: readonly unknown[]) => list.length === 0)) return;

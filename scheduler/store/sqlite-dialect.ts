@@ -1,4 +1,6 @@
-/** A SQLite file -> a Kysely dialect over libsql: WAL, durable commits, writers that lock at BEGIN, statements prepared once. */
+/** A SQLite file -> a Kysely dialect over libsql: WAL, durable commits, writers that lock at BEGIN, statements prepared once, a full disk named. */
+
+import Database from 'libsql';
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -8,8 +10,8 @@ import {
   type SqliteDialectConfig,
   SqliteDriver,
   type SqliteStatement,
-} from 'kysely';
-import Database from 'libsql';
+} from './kysely.ts';
+import { storeFault } from './store-fault.ts';
 
 /** SQL texts differ by the number of rows and values; beyond this many the cache starts over. */
 const MAX_STATEMENTS = 500;
@@ -46,15 +48,14 @@ class ImmediateDriver extends SqliteDriver {
 }
 
 function openFile(path: string, readOnly: boolean): SqliteDatabase {
-  const database = new Database(path);
-  database.pragma('busy_timeout = 5000');
-  database.pragma('foreign_keys = ON');
-  if (readOnly) {
-    database.pragma('query_only = ON');
-  } else {
-    database.pragma('journal_mode = WAL');
-    database.pragma('synchronous = FULL');
-  }
+  const named = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (thrown) {
+      throw storeFault(thrown, path);
+    }
+  };
+  const database = named(() => connect(path, readOnly));
   const statements = new Map<string, SqliteStatement>();
   return {
     close: () => {
@@ -65,7 +66,10 @@ function openFile(path: string, readOnly: boolean): SqliteDatabase {
       let statement = statements.get(sql);
       if (!statement) {
         if (statements.size >= MAX_STATEMENTS) statements.clear();
-        statement = guarded(database.prepare(sql));
+        statement = guarded(
+          named(() => database.prepare(sql)),
+          named,
+        );
         statements.set(sql, statement);
       }
       return statement;
@@ -73,11 +77,24 @@ function openFile(path: string, readOnly: boolean): SqliteDatabase {
   };
 }
 
-function guarded(statement: Database.Statement): SqliteStatement {
+function connect(path: string, readOnly: boolean): Database.Database {
+  const database = new Database(path);
+  database.pragma('busy_timeout = 5000');
+  database.pragma('foreign_keys = ON');
+  if (readOnly) {
+    database.pragma('query_only = ON');
+  } else {
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = FULL');
+  }
+  return database;
+}
+
+function guarded(statement: Database.Statement, named: <T>(work: () => T) => T): SqliteStatement {
   return {
     reader: statement.reader,
-    all: (values) => statement.all(bindable(values)),
-    run: (values) => statement.run(bindable(values)),
+    all: (values) => named(() => statement.all(bindable(values))),
+    run: (values) => named(() => statement.run(bindable(values))),
     iterate: (values) => statement.iterate(bindable(values)) as IterableIterator<unknown>,
   };
 }

@@ -1,6 +1,7 @@
 /** The run store's tables, as Kysely sees them. Instants are epoch ms, flags 0 or 1, `*_json` holds JSON text. */
-import type { Generated } from 'kysely';
+
 import type { DagRun, RunState, RunType, TaskState } from '../../core/types.ts';
+import type { Generated } from './kysely.ts';
 
 export interface StoreSchema {
   schema_version: SchemaVersionTable;

@@ -18,7 +18,9 @@ objectStoreContract('local', (work) =>
   withTempFolder((folder) => work(openLocalStore({ root: join(folder, 'lake') }))),
 );
 
-objectStoreContract('memory', (work) => withTempFolder((folder) => work(openMemoryStore(folder))));
+objectStoreContract('memory', (work) => withTempFolder((folder) => work(openMemoryStore(folder))), {
+  streamsWhole: true,
+});
 
 const script = fileURLToPath(new URL('./counting-process.js', import.meta.url));
 

@@ -46,3 +46,14 @@ export async function writePartition(
 export const PATHS_AS_KEYS: LakeFiles = {
   localPaths: async (files) => files.map(({ key }) => key),
 };
+
+/** A row as text, numbers without trailing zeros: engines write a decimal in different lengths. */
+export function textOf(row: { readonly [column: string]: unknown }): Record<string, string | null> {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, cellText(value)]));
+}
+
+function cellText(value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  const text = String(value);
+  return /^-?\d+\.\d+$/.test(text) ? text.replace(/\.?0+$/, '') : text;
+}

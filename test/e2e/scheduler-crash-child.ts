@@ -16,6 +16,7 @@ serveAttempts({
         const mark = (word: string): void =>
           appendFileSync(effects, `${word} ${run.dagId}/${task.id} ${tryNumber} ${process.pid} ${beside.join(',')}\n`);
         mark('start');
+        if (task.params.kills === true) process.kill(process.ppid, 'SIGKILL');
         // A busy child does not hear that its scheduler is gone.
         if (task.params.spin === true && tryNumber === 1) while (true) Math.random();
         await sleep(Number(task.params.ms ?? 20));

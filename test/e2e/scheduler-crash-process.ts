@@ -1,4 +1,4 @@
-/** A whole scheduler process for the crash test: `node scheduler-crash-process.js <folder>` runs one run to its end. */
+/** A whole scheduler process for the crash test: `node scheduler-crash-process.js <folder> [<dag>]` runs one run to its end. */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PipelineError } from '../../core/errors.ts';
@@ -9,6 +9,7 @@ import { RunStore } from '../../scheduler/store/run-store.ts';
 import { dagOf, loudLog, NO_RETRY, systemClock, taskOf } from '../unit/scheduler-fixtures.ts';
 
 const folder = process.argv[2] ?? '.';
+const dagId = process.argv[3] ?? 'parent';
 const stateDir = join(folder, '.assay');
 const clock = systemClock;
 const say = (text: string): void => {
@@ -23,7 +24,10 @@ const parent = dagOf('parent', [
   taskOf('right', ['call'], { params: { ms: 60 } }),
   taskOf('last', ['left', 'right']),
 ]);
-const child = dagOf('child', [taskOf('work', [], { params: { ms: 60 } }), taskOf('more', ['work'])]);
+/** Where the disk is full, the task itself may be the first to meet it. */
+const retry = { retries: 50, delayMs: 20, exponentialBackoff: false, maxDelayMs: 20 };
+const child = dagOf('child', [taskOf('work', [], { params: { ms: 60 }, retry }), taskOf('more', ['work'], { retry })]);
+const deadly = dagOf('deadly', [taskOf('kills', [], { params: { kills: true } }), taskOf('after', ['kills'])]);
 
 let lock: ProjectLock;
 try {
@@ -45,7 +49,7 @@ const executor = new LocalExecutor({
 });
 const scheduler = createScheduler({
   ...{ store, executor, clock, stateDir },
-  dags: [parent, child],
+  dags: [parent, child, deadly],
   taskDefaults: NO_RETRY,
   log: loudLog,
 });
@@ -58,11 +62,11 @@ process.once('SIGTERM', () => {
 });
 await scheduler.start({ schedules: false });
 const interval = { startMs: Date.UTC(2025, 9, 15), endMs: Date.UTC(2025, 9, 16) };
-await scheduler.trigger({ dagId: 'parent', runId: 'r', interval, triggeredBy: 'test' }).catch((thrown) => {
+await scheduler.trigger({ dagId, runId: 'r', interval, triggeredBy: 'test' }).catch((thrown) => {
   if (!(thrown instanceof PipelineError) || thrown.code !== 'run_exists') throw thrown;
 });
 try {
-  const run = await scheduler.waitForRun('parent', 'r');
+  const run = await scheduler.waitForRun(dagId, 'r');
   say(`ended ${run.state}`);
 } catch (thrown) {
   say(thrown instanceof PipelineError ? thrown.code : String(thrown));

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { readProjectLock } from '../../scheduler/project-lock.ts';
+import { lostInARow, MOST_LOST_IN_A_ROW } from '../../scheduler/retry.ts';
 import { RunStore } from '../../scheduler/store/run-store.ts';
 import { systemClock } from '../unit/scheduler-fixtures.ts';
 
@@ -31,9 +32,9 @@ interface SchedulerProcess {
   readonly ended: Promise<number | string | null>;
 }
 
-function launch(): SchedulerProcess {
+function launch(dagId = 'parent'): SchedulerProcess {
   const module = fileURLToPath(new URL('./scheduler-crash-process.js', import.meta.url));
-  const child = spawn(process.execPath, [module, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [module, folder, dagId], { stdio: ['ignore', 'pipe', 'inherit'] });
   running.add(child);
   const lines: string[] = [];
   const waiting = new Map<string, () => void>();
@@ -115,6 +116,31 @@ describe('a scheduler that is killed', () => {
     assert.equal(await last.ended, 0);
     assert.ok(last.lines.includes('ended success'), last.lines.join('; '));
     await assertWhole(moments.length);
+  });
+});
+
+describe('a task that takes its scheduler down', () => {
+  test('is tried eight times, then fails by name, and has used up no more than that when it is cleared', async () => {
+    for (let life = 1; life <= MOST_LOST_IN_A_ROW; life += 1) assert.equal(await launch('deadly').ended, 'SIGKILL', `life ${life}`);
+    const last = launch('deadly');
+    assert.equal(await last.ended, 0);
+    assert.ok(last.lines.includes('ended failed'), last.lines.join('; '));
+    await using store = await RunStore.open(join(folder, '.assay', 'runs.db'), { clock: systemClock, readOnly: true });
+    const states = (await store.listInstances('deadly', 'r')).map((one) => [one.taskId, one.state, one.error?.code]);
+    assert.deepEqual(
+      new Map(states.map(([task, ...rest]) => [task, rest])),
+      new Map([
+        ['kills', ['failed', 'task_died']],
+        ['after', ['upstream_failed', undefined]],
+      ]),
+    );
+    const attempts = await store.listAttempts('deadly', 'r', 'kills');
+    assert.deepEqual(
+      attempts.map(({ state }) => state),
+      [...Array<string>(MOST_LOST_IN_A_ROW - 1).fill('lost'), 'failed'],
+    );
+    assert.match(attempts.at(-1)?.error?.message ?? '', /each of the last 8 times that the scheduler died/);
+    assert.equal(lostInARow(attempts), 0);
   });
 });
 

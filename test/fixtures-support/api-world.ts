@@ -201,18 +201,22 @@ export function createWorld(more: Partial<ApiDeps> = {}): World {
       warn: () => {},
       error: (message, fields) => logged.push(`${message} ${JSON.stringify(fields)}`),
     },
-    query: async (sql, { maxRows }) => {
+    query: async ({ ask }) => {
+      const sql = ask.kind === 'sql' ? ask.sql : `select ${ask.query.mart}`;
       if (!/^select/i.test(sql)) throw new PipelineError('sql_invalid', `Expected a SELECT at 1:1, found: ${sql}`);
-      const rows = Array.from({ length: maxRows }, (_, index) => [index, 'web', '12.50']);
+      const text = JSON.stringify({ asked: sql });
       return {
-        columns: [
-          { name: 'n', type: 'INT64' },
-          { name: 'order_channel', type: 'STRING' },
-          { name: 'net', type: 'NUMERIC' },
-        ],
-        rows,
-        truncated: true,
-        publication: { layer: 'gold', sequence: 9, verdict: 'PASS' },
+        tag: 't1',
+        publications: [{ layer: 'gold', sequence: 9, publishedAt: '2025-10-16T06:01:00.000Z', verdict: 'PASS' }],
+        inputs: [],
+        verdict: 'PASS',
+        content: {
+          name: 'query-gold-9',
+          rows: 1,
+          truncated: false,
+          sizeBytes: text.length,
+          body: new Blob([text]).stream(),
+        },
       };
     },
     ...more,

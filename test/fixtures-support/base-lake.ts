@@ -382,6 +382,7 @@ export function tableSpec(name: string, more: Partial<TableSpec> = {}): TableSpe
     quality: { sla: 0.95, minRows: 1, allowEmpty: false, maxQuarantinePct: 5, maxRowLossPct: 1 },
     duplicateReason: `duplicate_${name}`,
     orderBy: ['ingestion_ts desc', 'event_id desc'],
+    warehouse: null,
     location: NOWHERE,
     ...more,
   };

@@ -124,6 +124,7 @@ function cell(value: Value, type: ColumnType): string {
 export function specOf(definition: TransformDefinition, options: Pick<RunOptions, 'params'> = {}): TransformSpec {
   return {
     name: definition.name,
+    description: '',
     implementation: { kind: 'builtin', name: definition.name },
     dependsOn: Object.keys(definition.inputs),
     partitionKey: definition.partitionKey,
@@ -133,6 +134,8 @@ export function specOf(definition: TransformDefinition, options: Pick<RunOptions
     keyFields: [],
     checks: [],
     params: options.params ?? {},
+    columns: [],
+    warehouse: null,
     location: { file: 'enriched.yml', line: 1, column: 1 },
   };
 }

@@ -189,6 +189,8 @@ export function martOf(
     clusterBy: [],
     reads: {},
     checks: [],
+    warehouse: null,
+    metrics: null,
     location: { file: 'mart.sql', line: 1, column: 1 },
     ...words,
   };

@@ -166,61 +166,6 @@ describe('spec faults', () => {
   });
 });
 
-describe('queries', () => {
-  const ask = (world: World, body: unknown): Promise<Response> =>
-    world.request(`${API}/query`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    });
-
-  test('answer columns, rows and the publication that they came from, capped', async () => {
-    const world = createWorld();
-    const body = (await (await ask(world, { sql: 'select 1', max_rows: 2 })).json()) as Record<string, unknown>;
-    assert.deepEqual(body.rows, [
-      [0, 'web', '12.50'],
-      [1, 'web', '12.50'],
-    ]);
-    assert.deepEqual(body.publication, { layer: 'gold', sequence: 9, verdict: 'PASS' });
-    assert.equal(body.truncated, true);
-    const all = (await (await ask(world, { sql: 'select 1' })).json()) as { rows: unknown[] };
-    assert.equal(all.rows.length, 1000);
-  });
-
-  test('that are wrong, empty, too long or too greedy are problems with a code', async () => {
-    const world = createWorld();
-    const wrong = await problemOf(await ask(world, { sql: 'drop table orders' }));
-    assert.equal(wrong.code, 'sql_invalid');
-    assert.equal(wrong.status, 422);
-    for (const body of [
-      { sql: ' ' },
-      {},
-      { sql: 'select 1', max_rows: 10_001 },
-      { sql: 's'.repeat(100_001) },
-      { sql: 'select 1', limit: 3 },
-    ]) {
-      const problem = await problemOf(await ask(world, body));
-      assert.equal(problem.status, 400);
-      assert.ok(Array.isArray(problem.errors));
-    }
-  });
-
-  test('answer 501 where there is no warehouse', async () => {
-    const { query: _none, ...deps } = createWorld().deps;
-    const world = createWorld();
-    const { createApp } = await import('../../api/app.ts');
-    const response = await createApp({ ...deps, control: world.scheduler }).request(
-      'http://localhost/api/assay/v1/query',
-      {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: '{"sql":"select 1"}',
-      },
-    );
-    assert.equal((await problemOf(response)).code, 'not_implemented');
-  });
-});
-
 describe('events', () => {
   /** Reads until the wanted event came, then leaves. */
   async function listen(world: World, query: string, wanted: string, act: () => void, headers = {}): Promise<string> {

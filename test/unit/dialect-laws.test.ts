@@ -149,6 +149,43 @@ test('a quotient of NUMERIC values is exact to nine digits, half away from zero'
   );
 });
 
+/** The exact value of a FLOAT64 in units of 10^-digits, half away from zero. */
+function roundedUnits(value: number, digits: number): bigint {
+  const bits = new DataView(new ArrayBuffer(8));
+  bits.setFloat64(0, value);
+  const raw = bits.getBigUint64(0);
+  const exponent = Number((raw >> 52n) & 0x7ffn);
+  const fraction = raw & 0xfffffffffffffn;
+  const mantissa = (exponent === 0 ? fraction : fraction | 0x10000000000000n) * (value < 0 ? -1n : 1n);
+  const shift = Math.max(exponent, 1) - 1075;
+  const scale = 10n ** BigInt(digits);
+  return shift >= 0 ? mantissa * scale * 2n ** BigInt(shift) : roundedQuotient(mantissa * scale, 2n ** BigInt(-shift));
+}
+
+test('a FLOAT64 is rounded by its exact value, half away from zero', async () => {
+  // Near halves of the second, third and sixth digit, where the product with a power of ten is rounded to a half.
+  const near = fc
+    .tuple(fc.integer({ min: -2_000_000, max: 2_000_000 }), fc.constantFrom(1e3, 1e4, 1e7))
+    .map(([units, by]) => (units * 10 + 5) / by / 10);
+  const value = fc.oneof(near, fc.double({ min: -1e12, max: 1e12, noNaN: true }));
+  const digits = fc.constantFrom(1, 2, 3, 6, 11);
+  await fc.assert(
+    fc.asyncProperty(fc.array(value, { minLength: 1, maxLength: 50 }), digits, async (values, places) => {
+      const duckSql = toDuckDbExpression(`ROUND(f, ${places})`, {}, [{ name: 'f', type: 'float64' }]);
+      const rows = values.map((each, index) => `(${index}, ${each}::DOUBLE)`).join(', ');
+      const found = await session.rows(`SELECT ${duckSql} AS r FROM (VALUES ${rows}) AS t(i, f) ORDER BY i`);
+      const expected = values.map((each) =>
+        Math.abs(each) * 10 ** places < 2 ** 52 ? Number(roundedUnits(each, places)) / 10 ** places : each,
+      );
+      assert.deepEqual(
+        found.map((row) => Number(row.r) + 0),
+        expected.map((each) => each + 0),
+      );
+    }),
+    { numRuns: 100 },
+  );
+});
+
 test('weeks begin on the day that is said, and their difference counts their beginnings', async () => {
   const WEEKDAYS = ['SUNDAY', 'MONDAY', 'TUESDAY', 'WEDNESDAY', 'THURSDAY', 'FRIDAY', 'SATURDAY'];
   const DAY_MS = 86_400_000;

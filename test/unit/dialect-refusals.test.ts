@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { columnsOf, lintExpression, lintQuery, tableReferences } from '../../core/google-sql.ts';
+import { columnsOf, lintExpression, lintQuery, tableOccurrences, tableReferences } from '../../core/google-sql.ts';
 import { PORTABLE_FUNCTIONS } from '../../core/google-sql-functions.ts';
 import { SqlFaultError } from '../../core/google-sql-lexer.ts';
 import type { ColumnSchema } from '../../core/types.ts';
@@ -55,10 +55,13 @@ const EXPRESSION_FAULTS: readonly (readonly [sql: string, at: Place, message: Re
   ['day < CURRENT_DATE', '1:7', /CURRENT_DATE/, /@window_end/],
   ['TRIM(a, b, c)', '1:1', /TRIM takes 1 to 2 arguments, not 3/, null],
   ['SAFE.LOWER(a)', '1:1', /SAFE\. prefix/, /SAFE_CAST/],
-  ['STRUCT(a)', '1:1', /STRUCT is not covered/, /columns/],
+  ['STRUCT<INT64>(a)', '1:7', /type of a struct is not written/, /STRUCT\(a AS x/],
+  ['ARRAY<INT64>[1]', '1:6', /type of an array is not written/, /\[a, b\]/],
   ['(a, b) = (1, 2)', '1:1', /struct/, null],
   ['a.b.c = 1', '1:1', /too many parts/, null],
   ["DATE '2025-1'", '1:6', /is no DATE/, null],
+  ["DATE '2025-02-29'", '1:6', /is no DATE/, null],
+  ["TIMESTAMP '2025-04-31 00:00:00'", '1:11', /is no TIMESTAMP/, null],
   ['9223372036854775808', '1:1', /does not fit INT64/, /NUMERIC/],
   ["'\\q'", '1:2', /“\\q” is no escape/, /raw string/],
   ["b'x'", '1:1', /BYTES/, null],
@@ -111,13 +114,32 @@ const QUERY_FAULTS: readonly (readonly [sql: string, at: Place, message: RegExp,
   ["SELECT * FROM read_csv('/etc/passwd')", '1:15', /read_csv/, /layer|Name a table/],
   ["SELECT * FROM 'data.parquet'", '1:15', /Expected a table/, /no table/],
   ['SELECT a FROM `p.gold.t`', '1:15', /names a project/, /gold\.t/],
+  ['SELECT a FROM my-project.gold.t', '1:15', /names a project/, /gold\.t/],
+  ['SELECT a FROM a.b.c.d', '1:15', /names no table/, /layer\.table/],
   ['SELECT a FROM gold.t ASOF JOIN gold.u USING (a)', '1:22', /ASOF JOIN/, null],
   ['SELECT a FROM gold.t JOIN gold.u', '1:33', /Expected ON or USING/, /CROSS JOIN/],
   ['SELECT a FROM gold.t TABLESAMPLE (1 PERCENT)', '1:22', /TABLESAMPLE/, null],
   ['WITH RECURSIVE a AS (SELECT 1) SELECT 1', '1:6', /RECURSIVE/, null],
   ['SELECT a FROM gold.t WHERE SUM(a) > 1 GROUP BY a', '1:28', /SUM has no place in WHERE/, null],
   ['SELECT SUM(COUNT(a)) FROM gold.t', '1:12', /COUNT has no place in the aggregate SUM/, null],
-  ['SELECT a FROM gold.t GROUP BY ROLLUP (a)', '1:31', /ROLLUP/, null],
+  ['SELECT a FROM gold.t GROUP BY ROLLUP (1)', '1:39', /ROLLUP takes no ordinals/, /names that SELECT gives/],
+  ['SELECT a FROM gold.t GROUP BY CUBE (a)', '1:31', /CUBE/, /UNION ALL/],
+  ['SELECT a FROM gold.t UNPIVOT ((b, c) FOR d IN (e))', '1:31', /several columns/, /UNION ALL/],
+  ['SELECT a FROM gold.t UNPIVOT (b FOR d IN (e AS 1))', '1:48', /label of UNPIVOT/, /AS 'label'/],
+  [
+    'SELECT a FROM gold.t PIVOT (b FOR SUM(c) IN (1 AS one))',
+    '1:35',
+    /aggregate SUM has no place in PIVOT … FOR/,
+    null,
+  ],
+  ['SELECT RANK() OVER (PARTITION BY a) FROM gold.t', '1:8', /RANK needs an order/, /ORDER BY/],
+  ['SELECT LAG(a) OVER w FROM gold.t WINDOW w AS (PARTITION BY b)', '1:8', /LAG needs an order/, /ORDER BY/],
+  ['SELECT FIRST_VALUE(a) OVER () FROM gold.t', '1:8', /FIRST_VALUE needs an order/, /ORDER BY/],
+  ['SELECT NTILE(2) OVER (ORDER BY a ROWS 1 PRECEDING) FROM gold.t', '1:8', /takes no frame/, null],
+  ['SELECT LEAD(a IGNORE NULLS) OVER (ORDER BY b) FROM gold.t', '1:8', /takes no IGNORE NULLS/, null],
+  ['SELECT LAG(a, -1) OVER (ORDER BY b) FROM gold.t', '1:15', /no negative number/, /LEAD/],
+  ['SELECT COUNT(DISTINCT a) OVER (ORDER BY b) FROM gold.t', '1:8', /DISTINCT over a window/, /PARTITION BY/],
+  ['SELECT 1 WHERE TRUE', '1:16', /WHERE needs a FROM/, null],
   ['SELECT ARRAY_AGG(a) FROM gold.t', '1:8', /order inside ARRAY_AGG/, /ORDER BY/],
   ["SELECT STRING_AGG(a, ',') FROM gold.t", '1:8', /order inside STRING_AGG/, /ORDER BY/],
   ['SELECT APPROX_COUNT_DISTINCT(a) FROM gold.t', '1:8', /APPROX_COUNT_DISTINCT/, /COUNT\(DISTINCT/],
@@ -167,15 +189,52 @@ describe('what a text reads', () => {
 SELECT * FROM twice JOIN \`dims.customers\` AS c USING (id)
 WHERE id IN (SELECT id FROM silver.returns) AND EXISTS (SELECT 1 FROM recent JOIN enriched.orders AS o ON TRUE)`;
     assert.deepEqual(tableReferences(sql), [
-      { layer: 'enriched', table: 'orders', line: 1, column: 31 },
-      { layer: 'dims', table: 'customers', line: 3, column: 26 },
-      { layer: 'silver', table: 'returns', line: 4, column: 29 },
+      { project: null, layer: 'enriched', table: 'orders', line: 1, column: 31 },
+      { project: null, layer: 'dims', table: 'customers', line: 3, column: 26 },
+      { project: null, layer: 'silver', table: 'returns', line: 4, column: 29 },
     ]);
   });
 
   test('a name of WITH does not hide a table before it is given', () => {
     const sql = 'WITH orders AS (SELECT * FROM orders) SELECT * FROM orders';
-    assert.deepEqual(tableReferences(sql), [{ layer: null, table: 'orders', line: 1, column: 31 }]);
+    assert.deepEqual(tableReferences(sql), [{ project: null, layer: null, table: 'orders', line: 1, column: 31 }]);
+  });
+
+  test('every place of a table is told with its project, however it is written, so that another name can be put there', () => {
+    const sql = `WITH t AS (SELECT * FROM \`my-project.gold.fct\` AS f)
+SELECT * FROM t JOIN \`my-project\`.gold.\`fct\` AS g USING (id), my-project . gold.other
+WHERE EXISTS (SELECT 1 FROM gold.t PIVOT (SUM(a) FOR b IN (1 AS one)) AS p) AND 't' <> \`gold.fct\`.x`;
+    const written = tableOccurrences(sql).map(({ project, layer, table, at, end }) => [
+      sql.slice(at, end),
+      [project, layer, table].join('/'),
+    ]);
+    assert.deepEqual(written, [
+      ['`my-project.gold.fct`', 'my-project/gold/fct'],
+      ['`my-project`.gold.`fct`', 'my-project/gold/fct'],
+      ['my-project . gold.other', 'my-project/gold/other'],
+      ['gold.t', '/gold/t'],
+    ]);
+    assert.deepEqual(tableReferences(sql), [
+      { project: 'my-project', layer: 'gold', table: 'fct', line: 1, column: 26 },
+      { project: 'my-project', layer: 'gold', table: 'other', line: 2, column: 63 },
+      { project: null, layer: 'gold', table: 't', line: 3, column: 29 },
+    ]);
+  });
+
+  test('a statement with projects passes where it may have them, and its tables are looked for by all three names', () => {
+    const sql = 'SELECT id FROM `my-project.gold.fct`';
+    assert.deepEqual(lintQuery(sql, { projects: true }), []);
+    const asked: string[] = [];
+    const duckSql = toDuckDbQuery(sql, {
+      table: (layer, name, project) => {
+        asked.push(`${project}/${layer}/${name}`);
+        return '"found"';
+      },
+      parameters: {},
+      projects: true,
+    });
+    assert.deepEqual(asked, ['my-project/gold/fct']);
+    assert.match(duckSql, /FROM "found" AS "fct"/);
   });
 });
 
@@ -206,6 +265,26 @@ describe('the dialect, which knows the types', () => {
     ["IF(TRUE, total, 'x')", /mixes NUMERIC and STRING/],
     ['EXTRACT(HOUR FROM day) = 1', /takes TIMESTAMP, not DATE/],
     ["FORMAT_DATE('%Q', day) = '1'", /“%Q” is no format code/],
+    ["FORMAT_DATE('%H', day) = '1'", /“%H” is no format code/],
+    ["PARSE_DATE('%Y %b', name) = day", /“%b” is no format code/],
+    ["PARSE_DATE('%Y-%m-%d %H', name) = day", /“%H” is no format code/],
+    ['PARSE_DATE(name, name) = day', /format as a literal/],
+    ["DATE(moment, 'PST') = day", /time zone is written out/],
+    ['DATE(moment, name) = day', /time zone is written out/],
+    ["REGEXP_EXTRACT(name, '(a)?b') = 'a'", /may take no part in a match/],
+    ["REGEXP_EXTRACT(name, 'x|(?:(a)|b)') = 'a'", /may take no part in a match/],
+    ["REGEXP_EXTRACT(name, '(a)(b)') = 'a'", /one group at most/],
+    ["JSON_VALUE(name, '$[*].a') = 'a'", /plain path as a literal/],
+    ['JSON_VALUE(name, name) = name', /plain path as a literal/],
+    ['TO_HEX(name) = name', /TO_HEX takes BYTES/],
+    ['SAFE_CAST(name AS NUMERIC(5, 2)) = 1', /error on one engine and NULL on the other/],
+    ['ROUND(share, 12) = 1', /11 digits at most/],
+    ['TRUNC(share, 1) = 1', /TRUNC takes NUMERIC/],
+    ['STRUCT(name AS a) = STRUCT(name AS a)', /STRUCT cannot be compared/],
+    ['[1] = [1]', /ARRAY cannot be compared/],
+    ["name.first = 'a'", /no column “first”/],
+    ['SAFE_ADD(share, 1) = 1', /SAFE_ADD takes INT64 or NUMERIC/],
+    ["ARRAY_TO_STRING([1], ',') = name", /joins texts, not INT64/],
     ['LENGTH(total) = 1', /LENGTH takes STRING, not NUMERIC/],
     ['totl > 1', /no column “totl”.*Did you mean total\?/],
   ];
@@ -245,6 +324,37 @@ describe('the dialect, which knows the types', () => {
     ['SELECT 1 AS a UNION ALL SELECT 1, 2', '1:25', /different numbers of columns/],
     ["SELECT 1 AS a UNION ALL SELECT 'x'", '1:25', /several types/],
     ['SELECT (SELECT day, name FROM gold.fct_sales)', '1:9', /has one column, not 2/],
+    ['SELECT ARRAY(SELECT total FROM gold.fct_sales)', '1:8', /order inside ARRAY is left open/],
+    ['SELECT DISTINCT name FROM gold.fct_sales ORDER BY total', '1:51', /no column “total”/],
+    ['SELECT DISTINCT [name] AS names FROM gold.fct_sales', '1:1', /DISTINCT cannot compare/],
+    ['SELECT [name] AS names FROM gold.fct_sales GROUP BY names', '1:53', /ARRAY makes no groups/],
+    ['SELECT name FROM gold.fct_sales ORDER BY STRUCT(name)', '1:42', /STRUCT has no order/],
+    [
+      'SELECT COUNT(*) OVER (PARTITION BY share) FROM gold.fct_sales',
+      '1:36',
+      /not partitioned by a value of type FLOAT64/,
+    ],
+    [
+      'SELECT SUM(total) OVER (ORDER BY day RANGE BETWEEN 1 PRECEDING AND CURRENT ROW) FROM gold.fct_sales',
+      '1:34',
+      /ordered by a number, not by DATE/,
+    ],
+    ['SELECT total + NULL FROM gold.fct_sales', '1:16', /takes no NULL by itself/],
+    ['SELECT STRUCT(1 AS a).b', '1:22', /no field “b”/],
+    ['SELECT name.x.y FROM gold.fct_sales', '1:8', /STRING, not STRUCT/],
+    ['SELECT 0.5 AS v UNION ALL SELECT total FROM gold.fct_sales', '1:27', /NUMERIC here/],
+    ["SELECT * FROM gold.fct_sales PIVOT (SUM(total) FOR name IN ('a b'))", '1:61', /needs a name/],
+    [
+      "SELECT * FROM gold.fct_sales PIVOT (ARRAY_AGG(total ORDER BY total) FOR name IN ('a'))",
+      '1:37',
+      /passes over NULL/,
+    ],
+    ['SELECT * FROM gold.fct_sales UNPIVOT (v FOR n IN (total, name))', '1:30', /several types/],
+    [
+      'SELECT * FROM gold.fct_sales AS a JOIN gold.fct_stock AS b USING (name) ORDER BY 1',
+      '1:1',
+      /Two columns of the result are called “day”/,
+    ],
   ];
   for (const [sql, at, message] of QUERIES) {
     test(`refuses ${sql} at ${at}`, () => {
@@ -266,7 +376,7 @@ test('every function that the linter lets pass can be rendered, and no other', (
 test('the reference page lists every function, and no other', () => {
   const page = readFileSync(join(packageRoot(), 'docs/reference/sql.md'), 'utf8');
   const table = page.slice(page.indexOf('| family |'), page.indexOf('`EXTRACT(part'));
-  const listed = [...table.matchAll(/`([A-Z_]+)`/g)].map((match) => match[1]);
+  const listed = [...table.matchAll(/`([A-Z][A-Z0-9_]*)`/g)].map((match) => match[1]);
   assert.deepEqual(listed.sort(), Object.keys(PORTABLE_FUNCTIONS).sort());
 });
 

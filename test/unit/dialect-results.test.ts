@@ -212,6 +212,44 @@ const EXPRESSIONS: readonly (readonly [googleSql: string, expected: string | nul
   [`d >= '2025-01-05'`, 'true'],
   [`@window_start <= d AND d < @window_end`, 'true'],
   [`@minimum < n`, 'true'],
+  // numbers of unlike digits: the more digits win
+  [`IFNULL(SAFE_DIVIDE(n, 3), 0.5)`, '0.833333333'],
+  [`COALESCE(n, NUMERIC '1.123456789')`, '2.500000000'],
+  [`GREATEST(NUMERIC '99.99', 1.5)`, '99.990000000'],
+  [`TRUNC(-n)`, '-2.00'],
+  [`TRUNC(r, 2)`, '0.330000'],
+  [`MOD(n, NUMERIC '0.3')`, '0.100000000'],
+  [`DIV(n, NUMERIC '0.3')`, '8'],
+  [`SIGN(-n)`, '-1'],
+  [`0.5`, '0.5'],
+  // 2.675 is 2.67499999999999982236431605997495353221893310546875
+  [`ROUND(2.675, 2)`, '2.67'],
+  [`ROUND(-2.675, 2)`, '-2.67'],
+  [`ROUND(0.125, 2)`, '0.13'],
+  [`ROUND(f * 1e300, 2) > 1e300`, 'true'],
+  // texts of numbers and instants
+  [`CAST('0x1F' AS INT64)`, '31'],
+  [`SAFE_CAST('-0x10' AS FLOAT64)`, '-16'],
+  [`SAFE_CAST('2025-01-05 24:00:00' AS TIMESTAMP)`, null],
+  [`CAST('2025-01-05 10:00:00-0800' AS TIMESTAMP)`, '2025-01-05 18:00:00+00'],
+  [`CAST('2025-01-05 10:00:00+5' AS TIMESTAMP)`, '2025-01-05 05:00:00+00'],
+  [`CAST('2025-01-05 23:59:60' AS TIMESTAMP)`, '2025-01-06 00:00:00+00'],
+  [`SAFE.PARSE_DATE('%Y%m%d', '2025105')`, '2025-10-05'],
+  [`SAFE.PARSE_DATE('%Y%m%d', '202511')`, null],
+  [`PARSE_TIMESTAMP('%d.%m.%Y %H:%M', ' 5.1.2025  9:07 ')`, '2025-01-05 09:07:00+00'],
+  [`LAST_DAY(d, ISOWEEK)`, '2025-01-05'],
+  [`EXTRACT(HOUR FROM t AT TIME ZONE '-03:30')`, '10'],
+  [`TIMESTAMP_TRUNC(t, DAY, '+10:00')`, '2025-01-04 14:00:00+00'],
+  // structs, digests, pieces
+  [`STRUCT(i AS a, STRUCT(s AS c) AS b).b.c`, 'Héllo'],
+  [`TO_HEX(MD5('x'))`, '9dd4e461268c8034f5c8564e155c67a6'],
+  [`LEFT(s, 2) || RIGHT(s, 2)`, 'Hélo'],
+  [`SPLIT('a,,b')[SAFE_OFFSET(1)]`, ''],
+  [`JSON_VALUE('{"a": [{"b": "x"}]}', '$.a[0].b')`, 'x'],
+  [`JSON_VALUE('{"a": [1]}', '$.a')`, null],
+  [`JSON_VALUE('{a', '$.a')`, null],
+  [`CAST(JSON_VALUE('{"a": 1.50}', '$.a') AS NUMERIC)`, '1.500000000'],
+  [`REGEXP_EXTRACT('ab', r'(x?)b')`, ''],
   // arrays
   [`[10, 20][OFFSET(1)]`, '20'],
   [`[10, 20][ORDINAL(1)]`, '10'],
@@ -247,6 +285,9 @@ describe('an expression over columns of unknown type', () => {
     ['SAFE_DIVIDE(i, n - 2.5)', null],
     ['IFNULL(n, 0) + 1', '3.50'],
     ['DATE(t) = d', 'true'],
+    ['n + 0.25', '2.75'],
+    ['IFNULL(r, 0.5)', '0.333333'],
+    ["JSON_VALUE(CONCAT('{\"a\": ', CAST(i AS STRING), '}'), '$.a')", '7'],
   ];
   for (const [googleSql, expected] of CASES) {
     test(`${googleSql} is ${expected}`, async () => {
@@ -264,6 +305,12 @@ describe('what is an error in GoogleSQL is an error on DuckDB', () => {
     ["CAST('2.5' AS INT64)", /Cannot read 2\.5 as INT64/],
     ['CAST(s AS DATE)', /Cannot read Héllo as DATE/],
     ['[1][OFFSET(i)]', /out of bounds/],
+    ["SAFE_CAST('2025-01-05 10:00:00 America/New_York' AS TIMESTAMP)", /name of a time zone in a text/],
+    [`JSON_VALUE('{"a": 1.50}', '$.a')`, /met a number such as 1\.50/],
+    [`JSON_VALUE('[1.5, 1.50]', '$[0]')`, /met a number such as 1\.50/],
+    ['POW(i - 7, -1)', /POW has no finite value/],
+    ['EXP(i * 1000)', /EXP has no finite value/],
+    ['REPEAT(s, 3 - i)', /REPEAT with a negative length/],
   ];
   for (const [googleSql, message] of CASES) {
     test(`${googleSql}`, async () => {

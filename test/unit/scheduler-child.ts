@@ -7,7 +7,8 @@ import type { TaskHandler } from '../../core/ports.ts';
 import { serveAttempts } from '../../scheduler/executors/serve-attempts.ts';
 import { systemClock } from './scheduler-fixtures.ts';
 
-const build: TaskHandler = async ({ task, log, signal, tempDir, tryNumber, spec, outputs, run }) => {
+const build: TaskHandler = async (context) => {
+  const { task, log, signal, tempDir, tryNumber, spec, outputs, run, holdTimeout } = context;
   switch (task.params.do ?? 'nothing') {
     case 'nothing':
       return { kind: 'nothing' };
@@ -43,6 +44,19 @@ const build: TaskHandler = async ({ task, log, signal, tempDir, tryNumber, spec,
     case 'wait':
       await sleep(60_000, null, { signal });
       return { kind: 'nothing' };
+    case 'hold':
+      holdTimeout(true);
+      await sleep(Number(task.params.ms));
+      holdTimeout(false);
+      if (task.params.wait === true) await sleep(60_000, null, { signal });
+      return { kind: 'nothing' };
+    case 'take back':
+      holdTimeout(task.params.held === true);
+      log.info('waiting');
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      await sleep(Number(task.params.ms));
+      writeFileSync(String(task.params.file), 'taken back');
+      throw new Error('ended');
     case 'bigint':
       return { kind: 'nothing', rows: 3n } as never;
     default:

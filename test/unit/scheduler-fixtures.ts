@@ -110,6 +110,8 @@ export interface BenchOptions {
   readonly setTimer?: SetTimer;
   readonly schedules?: boolean;
   readonly stateDir?: string;
+  /** Pages of 4 KiB beyond which the run store is full. */
+  readonly maxPages?: number;
   /** False leaves the scheduler unstarted. */
   readonly start?: boolean;
 }
@@ -118,7 +120,8 @@ export interface BenchOptions {
 export async function openBench(options: BenchOptions): Promise<Bench> {
   const stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), 'assay-scheduler-'));
   const clock = options.clock ?? systemClock;
-  const store = await RunStore.open(join(stateDir, 'runs.db'), { clock });
+  const { maxPages } = options;
+  const store = await RunStore.open(join(stateDir, 'runs.db'), { clock, ...(maxPages ? { maxPages } : {}) });
   const executor = new InProcessExecutor({ handlers: options.handlers, slots: options.slots ?? 4, stateDir, clock });
   const scheduler = createScheduler({
     ...{ store, executor, clock, stateDir },

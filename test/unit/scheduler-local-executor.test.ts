@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -16,16 +16,17 @@ let stateDir = '';
 let executor: LocalExecutor;
 let count = 0;
 
-function open(settings: JsonObject = {}, slots = 2): void {
+function open(settings: JsonObject = {}, heldGraceMs = 3000): void {
   executor = new LocalExecutor({
     modulePath: fileURLToPath(new URL('./scheduler-child.js', import.meta.url)),
     settings,
     env: { PATH: process.env.PATH },
-    slots,
+    slots: 2,
     stateDir,
     clock: systemClock,
     log: silentLog,
     cancelGraceMs: 50,
+    heldGraceMs,
   });
 }
 
@@ -70,6 +71,11 @@ function start(params: JsonObject, rest: { timeoutMs?: number; tryNumber?: numbe
     onLog: (line) => lines.push(line),
   });
   return { attemptId, outcome, lines, logPath };
+}
+
+/** Resolves once the attempt has logged the line. */
+async function said({ lines }: Started, event: string): Promise<void> {
+  while (!lines.some((line) => line.event === event)) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 async function failure(started: Started) {
@@ -197,6 +203,58 @@ describe('an attempt that has to end', () => {
     assert.equal((await failure(waiting)).error.code, 'task_cancelled');
     assert.equal((await failure(start({}))).error.code, 'task_cancelled');
     assert.deepEqual(readdirSync(join(stateDir, 'workers')), []);
+  });
+});
+
+describe('an attempt that holds its timeout', () => {
+  test('is given that time on top, and what it had left before', async () => {
+    await start({}).outcome;
+    assert.equal((await start({ do: 'hold', ms: 2000 }, { timeoutMs: 1500 }).outcome).kind, 'done');
+    const { error } = await failure(start({ do: 'hold', ms: 10, wait: true }, { timeoutMs: 100 }));
+    assert.equal(error.code, 'task_timeout');
+  });
+
+  test('has a longer grace, in which it can take back what it asked of another machine', async () => {
+    const file = join(stateDir, 'taken-back');
+    const held = start({ do: 'take back', held: true, ms: 200, file });
+    await said(held, 'waiting');
+    executor.cancel(held.attemptId, 'the run was cancelled');
+    assert.equal((await failure(held)).error.code, 'task_cancelled');
+    assert.ok(existsSync(file));
+  });
+
+  test('is killed all the same when that is over, and at once where it holds nothing', async () => {
+    open({}, 200);
+    const file = join(stateDir, 'taken-back');
+    for (const isHeld of [true, false]) {
+      const stubborn = start({ do: 'take back', held: isHeld, ms: 60_000, file });
+      await said(stubborn, 'waiting');
+      executor.cancel(stubborn.attemptId, 'the run was cancelled');
+      const { error, pid } = await failure(stubborn);
+      assert.equal(error.code, 'task_cancelled');
+      assert.equal(isAlive(identify(pid ?? assert.fail())), false);
+    }
+    assert.ok(!existsSync(file));
+  });
+});
+
+describe('a disk that takes no more', () => {
+  test('fails the attempt whose process cannot be registered, and its process is gone', async () => {
+    writeFileSync(join(stateDir, 'workers'), 'no folder');
+    const { error } = await failure(start({}));
+    assert.match(error.message, /workers/);
+    rmSync(join(stateDir, 'workers'));
+    assert.equal((await start({}).outcome).kind, 'done');
+  });
+
+  test('fails the attempt whose folder cannot be made, not its process', async () => {
+    const warm = await start({}).outcome;
+    rmSync(join(stateDir, 'tmp'), { recursive: true, force: true });
+    writeFileSync(join(stateDir, 'tmp'), 'no folder');
+    const { error, pid } = await failure(start({}));
+    assert.match(error.message, /tmp/);
+    assert.equal(pid, warm.pid);
+    rmSync(join(stateDir, 'tmp'));
   });
 });
 

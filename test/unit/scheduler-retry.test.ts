@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { RetryPolicy } from '../../core/types.ts';
-import { isRetryable, retryDelayMs, retryPolicyOf, timeoutOf } from '../../scheduler/retry.ts';
+import { delayAfter, isRetryable, lostInARow, retryDelayMs, retryPolicyOf, timeoutOf } from '../../scheduler/retry.ts';
 import { NO_RETRY } from './scheduler-fixtures.ts';
 
 const POLICY: RetryPolicy = { retries: 5, delayMs: 1000, exponentialBackoff: true, maxDelayMs: 10_000 };
@@ -36,6 +36,15 @@ describe('retries', () => {
     assert.equal(retryDelayMs({ ...plain, maxDelayMs: 300 }, 1, 'x'), 300);
   });
 
+  test('wait at least as long as the error asks for, also beyond the cap', () => {
+    const plain = { ...POLICY, exponentialBackoff: false };
+    const quota = { code: 'warehouse_quota', message: '', retryable: true };
+    assert.equal(delayAfter(quota, plain, 1, 'x'), 1000);
+    assert.equal(delayAfter({ ...quota, retryAfterMs: 400 }, plain, 1, 'x'), 1000);
+    assert.equal(delayAfter({ ...quota, retryAfterMs: 3_600_000 }, plain, 1, 'x'), 3_600_000);
+    assert.equal(delayAfter({ ...quota, retryAfterMs: Number.NaN }, plain, 1, 'x'), 1000);
+  });
+
   test('are made only for errors that may pass by themselves', () => {
     assert.equal(isRetryable('storage_unavailable'), true);
     assert.equal(isRetryable('task_died'), true);
@@ -53,5 +62,27 @@ describe('retries', () => {
     assert.deepEqual(retryPolicyOf({ retry: null }, defaults), POLICY);
     assert.equal(timeoutOf({ timeoutMs: 5 }, defaults), 5);
     assert.equal(timeoutOf({ timeoutMs: null }, defaults), 60_000);
+  });
+});
+
+describe('tries lost in a row', () => {
+  const lost = { state: 'lost', error: { code: 'task_died' } };
+  const stopped = { state: 'lost', error: { code: 'task_cancelled' } };
+  const failed = { state: 'failed', error: { code: 'task_died' } };
+  const success = { state: 'success', error: null };
+
+  test('are those at the end that nobody stopped, and nothing else among them', () => {
+    for (const [attempts, count] of [
+      [[], 0],
+      [[lost], 1],
+      [[lost, lost], 2],
+      [[lost, stopped], 0],
+      [[lost, stopped, lost], 1],
+      [[lost, lost, failed], 0],
+      [[failed, lost, lost], 2],
+      [[success, lost], 1],
+    ] as const) {
+      assert.equal(lostInARow(attempts), count, JSON.stringify(attempts));
+    }
   });
 });

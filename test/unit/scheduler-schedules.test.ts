@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
+import { PipelineError } from '../../core/errors.ts';
 import type { TaskHandler } from '../../core/ports.ts';
 import type { Schedule } from '../../core/types.ts';
 import type { SetTimer } from '../../scheduler/loop.ts';
@@ -165,7 +166,7 @@ describe('a schedule', () => {
       },
     });
     await of.scheduler.trigger({ dagId: 'd', runId: 'r', triggeredBy: 'test' });
-    for (let turn = 0; turn < 500 && time.nextTimerMs() !== 7000; turn += 1) await turns(1);
+    for (let turn = 0; turn < 20_000 && time.nextTimerMs() !== 7000; turn += 1) await turns(1);
     assert.equal(time.nextTimerMs(), 7000);
     assert.equal((await of.scheduler.getTaskInstance('d', 'r', 't1')).state, 'up_for_retry');
     time.moveTo('2025-10-16T05:00:06.999Z');
@@ -173,6 +174,36 @@ describe('a schedule', () => {
     assert.equal(calls, 1);
     time.moveTo('2025-10-16T05:00:07Z');
     await settle(of, 1);
+    assert.equal(calls, 2);
+  });
+});
+
+describe('an error that says when to try again', () => {
+  test('is heeded beyond the delay of the policy and its cap', async () => {
+    const time = virtualTime('2025-10-16T05:00:00Z');
+    let calls = 0;
+    const of = await open(time, {
+      taskDefaults: {
+        retry: { retries: 1, delayMs: 1000, exponentialBackoff: true, maxDelayMs: 2000 },
+        timeoutMs: 60_000,
+      },
+      handlers: {
+        build: async () => {
+          calls += 1;
+          if (calls === 1) throw new PipelineError('warehouse_quota', 'no load jobs left', { retryAfterMs: 9000 });
+          return { kind: 'nothing' };
+        },
+      },
+    });
+    await of.scheduler.trigger({ dagId: 'd', runId: 'r', triggeredBy: 'test' });
+    for (let turn = 0; turn < 20_000 && time.nextTimerMs() !== 9000; turn += 1) await turns(1);
+    const { state, error } = await of.scheduler.getTaskInstance('d', 'r', 't1');
+    assert.deepEqual([state, error?.retryAfterMs], ['up_for_retry', 9000]);
+    time.moveTo('2025-10-16T05:00:08.999Z');
+    await turns(50);
+    assert.equal(calls, 1);
+    time.moveTo('2025-10-16T05:00:09Z');
+    assert.deepEqual(await settle(of, 1), ['r']);
     assert.equal(calls, 2);
   });
 });

@@ -6,6 +6,7 @@ import { describe, test } from 'node:test';
 import { PipelineError } from '../../core/errors.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import type { Publication } from '../../core/types.ts';
+import { crc32cOf } from '../../storage/crc32c.ts';
 import { openLocalStore } from '../../storage/local-store.ts';
 import { openPublications, type Publications } from '../../storage/publications.ts';
 import { type RequestWords, stageRequest } from '../fixtures-support/staged-table.ts';
@@ -357,16 +358,103 @@ describe('manifests and pointers', () => {
   test('other layers have no snapshots in their pointer, and name the manifest that it leads to', () =>
     withLake(async ({ root, publish }) => {
       await publish({ run: 'r1', tables: [{ table: 't', partitions: { '01': 'a' } }] });
-      assert.deepEqual(JSON.parse(await readFile(join(root, 'silver/_latest.json'), 'utf8')), {
+      const manifest = await readFile(join(root, 'silver/_history/000000000001.json'));
+      const pointer = JSON.parse(await readFile(join(root, 'silver/_latest.json'), 'utf8'));
+      const { schemaFingerprint } = JSON.parse(manifest.toString());
+      assert.match(schemaFingerprint, /^[0-9a-f]{16}$/);
+      assert.deepEqual(pointer, {
         format_version: 1,
         pipeline: 'shop',
         layer: 'silver',
         sequence: 1,
         manifest: 'silver/_history/000000000001.json',
+        manifest_crc32c: crc32cOf(manifest),
+        schema_fingerprint: schemaFingerprint,
+        previous: null,
+        revision: 0,
         dag_id: 'dag',
         run_id: 'r1',
         published_at: '2025-10-16T00:00:00.000Z',
         reverts_to: null,
       });
+    }));
+
+  test('a pointer names the version before it, and the schema fingerprint moves with the schema alone', () =>
+    withLake(async ({ root, publish }) => {
+      const pointer = async () => JSON.parse(await readFile(join(root, 'silver/_latest.json'), 'utf8'));
+      await publish({ run: 'r1', tables: [{ table: 't', partitions: { '01': 'a' } }] });
+      const first = await pointer();
+      await publish({ run: 'r2', tables: [{ table: 't', partitions: { '01': 'b', '02': 'c' } }] });
+      const second = await pointer();
+      assert.deepEqual([second.previous, second.schema_fingerprint], [1, first.schema_fingerprint]);
+      await publish({ run: 'r3', tables: [{ table: 'u', partitions: { '01': 'b' } }] });
+      assert.notEqual((await pointer()).schema_fingerprint, first.schema_fingerprint);
+    }));
+
+  test('a manifest that says something else than what was published is refused, though it reads well', () =>
+    withLake(async ({ root, publications, publish }) => {
+      await publish({ run: 'r1', tables: [{ table: 't', partitions: { '01': 'a' } }] });
+      const manifest = join(root, 'silver/_history/000000000001.json');
+      const good = await readFile(manifest, 'utf8');
+      await writeFile(manifest, good.replace('"rows":1', '"rows":2'));
+      const named = withCode('data_unreadable', /_history\/000000000001\.json is not the manifest that was published/);
+      await assert.rejects(publications.current('silver'), named);
+      await assert.rejects(publish({ run: 'r2', tables: [{ table: 't', partitions: { '01': 'b' } }] }), named);
+    }));
+
+  test('pointers of an older program, without a checksum, are still read', () =>
+    withLake(async ({ root, publications, publish }) => {
+      await publish({ run: 'r1', tables: [{ table: 't', partitions: { '01': 'a' } }] });
+      const path = join(root, 'silver/_latest.json');
+      const { manifest_crc32c, schema_fingerprint, previous, revision, ...old } = JSON.parse(
+        await readFile(path, 'utf8'),
+      );
+      assert.ok(manifest_crc32c && schema_fingerprint && previous === null && revision === 0);
+      await writeFile(path, JSON.stringify(old));
+      assert.equal((await publications.current('silver'))?.sequence, 1);
+      assert.equal((await publish({ run: 'r2', tables: [{ table: 't', partitions: { '01': 'b' } }] })).sequence, 2);
+    }));
+});
+
+describe('a pointer that was lost or set back', () => {
+  const three = async ({ publish }: Lake): Promise<void> => {
+    for (const run of ['r1', 'r2', 'r3']) await publish({ run, tables: [{ table: 't', partitions: { '01': run } }] });
+  };
+
+  test('is found missing by the history: readers see the newest version, and the next publisher writes it again', () =>
+    withLake(async (lake) => {
+      await three(lake);
+      await rm(join(lake.root, 'silver/_latest.json'));
+      assert.equal((await lake.publications.current('silver'))?.runId, 'r3');
+      assert.deepEqual(await sequences(lake.publications), [3, 2, 1]);
+      const ref = await lake.publish({ run: 'r4', tables: [{ table: 't', partitions: { '02': 'x' } }] });
+      assert.deepEqual([ref.sequence, ref.touched], [4, { t: ['02'] }]);
+      assert.deepEqual(partitionsOf(await lake.publications.current('silver'), 't'), ['01', '02']);
+      assert.equal(JSON.parse(await readFile(join(lake.root, 'silver/_latest.json'), 'utf8')).sequence, 4);
+    }));
+
+  test('is lost for good where even the first version cannot be told from one that never became visible', () =>
+    withLake(async (lake) => {
+      await lake.publish({ run: 'r1', tables: [{ table: 't', partitions: { '01': 'a' } }] });
+      await rm(join(lake.root, 'silver/_latest.json'));
+      assert.equal(await lake.publications.current('silver'), null);
+      const ref = await lake.publish({ run: 'r2', tables: [{ table: 't', partitions: { '02': 'x' } }] });
+      assert.equal(ref.sequence, 2);
+      assert.deepEqual(partitionsOf(await lake.publications.current('silver'), 't'), ['01', '02']);
+    }));
+
+  test('moves forward again in one step, without showing what lies between', () =>
+    withLake(async (lake) => {
+      const path = join(lake.root, 'silver/_latest.json');
+      await lake.publish({ run: 'r0', tables: [{ table: 't', partitions: { '01': 'r0' } }] });
+      const old = await readFile(path);
+      await three(lake);
+      await writeFile(path, old);
+      const ref = await lake.publish({ run: 'r9', tables: [{ table: 't', partitions: { '02': 'x' } }] });
+      assert.equal(ref.sequence, 5);
+      assert.equal(
+        (await lake.publications.current('silver'))?.tables.t?.partitions['01']?.files[0]?.key.split('/')[2],
+        'dag.r3',
+      );
     }));
 });

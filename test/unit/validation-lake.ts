@@ -259,6 +259,7 @@ export function ordersSpec(rest: Partial<TableSpec> = {}): TableSpec {
     quality: QUALITY,
     duplicateReason: 'duplicate_order_id',
     orderBy: [],
+    warehouse: null,
     location: LOCATION,
     ...rest,
   };
@@ -280,6 +281,7 @@ export function dimSpec(name: string, rest: Partial<DimSpec> = {}): DimSpec {
 export function transformSpec(name: string, rest: Partial<TransformSpec> = {}): TransformSpec {
   return {
     name,
+    description: '',
     implementation: { kind: 'builtin', name },
     dependsOn: [],
     partitionKey: 'order_dt',
@@ -289,6 +291,8 @@ export function transformSpec(name: string, rest: Partial<TransformSpec> = {}): 
     keyFields: [],
     checks: [],
     params: {},
+    columns: [],
+    warehouse: null,
     location: LOCATION,
     ...rest,
   };
@@ -306,6 +310,8 @@ export function martSpec(name: string, rest: Partial<MartSpec> = {}): MartSpec {
     inputs: [],
     reads: {},
     checks: [],
+    warehouse: null,
+    metrics: null,
     location: LOCATION,
     ...rest,
   };

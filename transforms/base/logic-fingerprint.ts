@@ -16,7 +16,7 @@ export function baseSettings(spec: Spec, strictForeignKeys: boolean): BaseSettin
   return { timezone: spec.timezone, nullValues: spec.nullValues, strictForeignKeys };
 }
 
-/** Descriptions, owners, checks and limits are left out: they never change a row. */
+/** Descriptions, tags, owners, checks and limits are left out: they never change a row. */
 export function logicFingerprint(table: TableSpec, settings: BaseSettings): string {
   const checksForeignKeys = settings.strictForeignKeys && table.foreignKeys.length > 0;
   return fingerprint({
@@ -29,7 +29,12 @@ export function logicFingerprint(table: TableSpec, settings: BaseSettings): stri
     identity: table.identity,
     orderBy: table.orderBy,
     duplicateReason: table.duplicateReason,
-    columns: table.columns.map((column) => ({ ...column, pii: undefined, description: undefined })),
+    columns: table.columns.map((column) => ({
+      ...column,
+      pii: undefined,
+      policyTags: undefined,
+      description: undefined,
+    })),
     rules: table.rules.map(({ reason, when }) => [reason, when]),
     foreignKeys: checksForeignKeys
       ? table.foreignKeys.map(({ column, references, exempt, reason }) => [column, references, exempt, reason])

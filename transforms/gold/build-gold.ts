@@ -186,8 +186,16 @@ function unchanged({ run }: TaskContext, mart: MartSpec, published: PublishedTab
 }
 
 export function martDefinition(mart: MartSpec): WarehouseTableDef {
-  const { name, columns, partitionKey, clusterBy, description } = mart;
-  return { dataset: 'gold', table: name, columns, partitionKey, clusterBy, description };
+  const { name, columns, partitionKey, clusterBy, description, warehouse } = mart;
+  return {
+    dataset: 'gold',
+    table: name,
+    columns,
+    partitionKey,
+    clusterBy,
+    description,
+    ...(warehouse === null ? {} : { options: warehouse }),
+  };
 }
 
 function tableOf(

@@ -1,7 +1,7 @@
 /** The current publication of a layer -> a table's definition in the warehouse, and the warehouse made equal to it. */
 import { PipelineError } from '../../core/errors.ts';
 import type { PublicationReader, Warehouse, WarehouseTableDef } from '../../core/ports.ts';
-import type { Spec } from '../../core/spec.ts';
+import type { ColumnNote, Spec, WarehouseSpec } from '../../core/spec.ts';
 import type { LoadReceipt, PublishedLayer, PublishedTable } from '../../core/types.ts';
 
 export interface VisibleTable {
@@ -32,20 +32,53 @@ export async function readVisible(
   );
 }
 
+/** Columns as they are published, with what the spec says of them and of the table. */
 export function tableDefinition(spec: Spec, { layer, name, published }: VisibleTable): WarehouseTableDef {
+  const { description, columns, warehouse } = declaredTable(spec, layer, name);
+  const notes = new Map(columns.map((column) => [column.name.toLowerCase(), column]));
   return {
     dataset: layer,
     table: name,
-    columns: published.columns,
+    columns: published.columns.map((column) => {
+      const note = notes.get(column.name.toLowerCase());
+      return {
+        ...column,
+        ...(note && note.description !== '' ? { description: note.description } : {}),
+        ...(note?.policyTags === undefined ? {} : { policyTags: note.policyTags }),
+      };
+    }),
     partitionKey: published.partitionKey,
-    clusterBy: [],
-    description: descriptionOf(spec, layer, name),
+    clusterBy: warehouse?.clusterBy ?? [],
+    description,
+    ...(warehouse === null ? {} : { options: warehouse.options }),
   };
 }
 
-function descriptionOf(spec: Spec, layer: PublishedLayer, name: string): string {
-  if (layer === 'gold') return spec.marts.find((mart) => mart.name === name)?.description ?? '';
-  return spec.tables.find((table) => table.name === name)?.description ?? '';
+interface DeclaredTable {
+  readonly description: string;
+  readonly columns: readonly ColumnNote[];
+  readonly warehouse: WarehouseSpec | null;
+}
+
+/** A dim has the columns of the silver table that it is a snapshot of; a table that the spec has no more says nothing. */
+function declaredTable(spec: Spec, layer: PublishedLayer, name: string): DeclaredTable {
+  const nothing: DeclaredTable = { description: '', columns: [], warehouse: null };
+  switch (layer) {
+    case 'gold': {
+      const mart = spec.marts.find((candidate) => candidate.name === name);
+      if (!mart) return nothing;
+      const { description, columns, clusterBy, warehouse } = mart;
+      return { description, columns, warehouse: warehouse === null ? null : { clusterBy, options: warehouse } };
+    }
+    case 'enriched':
+      return spec.transforms.find((transform) => transform.name === name) ?? nothing;
+    case 'silver':
+      return spec.tables.find((table) => table.name === name) ?? nothing;
+    case 'dims': {
+      const { description, columns } = spec.tables.find((table) => table.name === name) ?? nothing;
+      return { description, columns, warehouse: null };
+    }
+  }
 }
 
 /**

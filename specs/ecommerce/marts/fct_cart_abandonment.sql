@@ -15,6 +15,16 @@ checks:
   - {id: rate_in_range, sql: conversion_rate < 0 OR conversion_rate > 1, fail_if: "> 0"}
   - {id: rate_needs_conversion, sql: (converted_carts = 0) <> (conversion_rate = 0), fail_if: "> 0"}
   - {id: value_needs_abandoned, sql: abandoned_carts = 0 AND abandoned_value <> 0, fail_if: "> 0"}
+warehouse: {labels: {domain: marketing}}
+metrics:
+  time: cart_date
+  measures:
+    - {name: abandoned_carts, sql: SUM(abandoned_carts)}
+    - {name: converted_carts, sql: SUM(converted_carts)}
+    - {name: abandoned_value, sql: SUM(abandoned_value), format: "0.00"}
+    - {name: value_per_abandoned_cart, sql: "SAFE_DIVIDE(SUM(abandoned_value), SUM(abandoned_carts))", format: "0.00"}
+  dimensions:
+    - {name: channel}
 @assay */
 SELECT cart_dt AS cart_date,
        cart_channel AS channel,

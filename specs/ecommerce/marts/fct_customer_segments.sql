@@ -14,6 +14,15 @@ checks:
   - {id: known_segment, column: customer_segment, accepted_values: [churned, one-timer, whale, regular], fail_if: "> 0"}
   - {id: has_customers, sql: customer_count < 1, fail_if: "> 0"}
   - {id: net_within_spent, sql: avg_net_clv > avg_total_spent, description: Refunds only lower the value of a customer., fail_if: "> 0"}
+warehouse: {labels: {domain: marketing}}
+metrics:
+  measures:
+    - {name: customers, sql: SUM(customer_count)}
+    - {name: average_net_clv, sql: "SAFE_DIVIDE(SUM(avg_net_clv * customer_count), SUM(customer_count))", description: mean over customers, format: "0.00"}
+  dimensions:
+    - {name: segment, column: customer_segment}
+    - {name: predicted_value, column: predicted_clv_bucket}
+    - {name: actual_value, column: actual_clv_bucket}
 @assay */
 SELECT customer_segment,
        IFNULL(predicted_clv_bucket, 'unknown') AS predicted_clv_bucket,

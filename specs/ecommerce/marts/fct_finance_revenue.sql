@@ -14,6 +14,17 @@ columns:
 checks:
   - {id: net_within_gross, sql: net_revenue > gross_revenue, description: Net revenue never exceeds gross revenue., fail_if: "> 0"}
   - {id: revenue_not_negative, sql: gross_revenue < 0 OR net_revenue < 0, fail_if: "> 0"}
+warehouse: {labels: {domain: finance}}
+metrics:
+  time: order_date
+  measures:
+    - {name: gross_revenue, sql: SUM(gross_revenue), format: "0.00"}
+    - {name: net_revenue, sql: SUM(net_revenue), format: "0.00"}
+    - {name: discount_rate, sql: "SAFE_DIVIDE(SUM(gross_revenue) - SUM(net_revenue), SUM(gross_revenue))", description: share of gross revenue that discounts took, format: percent}
+    - {name: shipping_revenue, sql: SUM(shipping_revenue), format: "0.00"}
+    - {name: shipping_margin, sql: SUM(shipping_margin), format: "0.00"}
+  dimensions:
+    - {name: channel, column: order_channel}
 @assay */
 WITH revenue AS (
   SELECT order_dt AS order_date, IFNULL(order_channel, 'unknown') AS order_channel,

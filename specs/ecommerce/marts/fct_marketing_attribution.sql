@@ -18,6 +18,16 @@ checks:
   - {id: recovered_within_orders, sql: recovered_orders > total_orders, fail_if: "> 0"}
   - {id: at_risk_within_customers, sql: at_risk_customers > total_customers, fail_if: "> 0"}
   - {id: customers_on_all_only, sql: channel <> 'all' AND total_customers <> 0, description: "Customers are counted on the row 'all' alone.", fail_if: "> 0"}
+warehouse: {labels: {domain: marketing}}
+metrics:
+  time: metric_date
+  measures:
+    - {name: orders, sql: SUM(total_orders)}
+    - {name: recovered_orders, sql: SUM(recovered_orders)}
+    - {name: recovery_rate, sql: "SAFE_DIVIDE(SUM(recovered_orders), SUM(total_orders))", format: percent}
+    - {name: abandoned_value, sql: SUM(abandoned_value), format: "0.00"}
+  dimensions:
+    - {name: channel}
 @assay */
 WITH parts AS (
   SELECT order_dt AS metric_date, IFNULL(order_channel, 'unknown') AS channel,

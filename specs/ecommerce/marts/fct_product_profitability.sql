@@ -18,6 +18,20 @@ checks:
   - {id: refund_is_one_amount, sql: gross_revenue - net_revenue <> gross_profit - net_margin, description: Revenue and margin are lowered by the same refund., fail_if: "> 0"}
   - {id: units_not_negative, sql: units_sold < 0 OR units_returned < 0, fail_if: "> 0"}
   - {id: rate_needs_sales, sql: units_sold = 0 AND return_rate IS NOT NULL, fail_if: "> 0"}
+warehouse: {labels: {domain: merchandise}}
+metrics:
+  time: product_date
+  measures:
+    - {name: units_sold, sql: SUM(units_sold)}
+    - {name: units_returned, sql: SUM(units_returned)}
+    - {name: gross_revenue, sql: SUM(gross_revenue), format: "0.00"}
+    - {name: net_revenue, sql: SUM(net_revenue), format: "0.00"}
+    - {name: net_margin, sql: SUM(net_margin), format: "0.00"}
+    - {name: margin_rate, sql: "SAFE_DIVIDE(SUM(net_margin), SUM(gross_revenue))", format: percent}
+    - {name: return_rate, sql: "SAFE_DIVIDE(SUM(units_returned), SUM(units_sold))", format: percent}
+    - {name: products, sql: COUNT(DISTINCT product_id), description: products with a sale or a return}
+  dimensions:
+    - {name: product, column: product_id}
 @assay */
 SELECT product_dt AS product_date, product_id, units_sold, units_returned, gross_revenue, net_revenue,
        gross_profit, net_margin, return_rate, margin_pct

@@ -15,6 +15,18 @@ columns:
 checks:
   - {id: margin_adds_up, sql: shipping_margin <> shipping_revenue - shipping_cost, fail_if: "> 0"}
   - {id: has_orders, sql: orders < 1, description: A row stands for at least one order., fail_if: "> 0"}
+warehouse: {labels: {domain: logistics}}
+metrics:
+  time: order_date
+  measures:
+    - {name: orders, sql: SUM(orders)}
+    - {name: shipping_revenue, sql: SUM(shipping_revenue), format: "0.00"}
+    - {name: shipping_cost, sql: SUM(shipping_cost), format: "0.00"}
+    - {name: shipping_margin, sql: SUM(shipping_margin), format: "0.00"}
+    - {name: shipping_margin_rate, sql: "SAFE_DIVIDE(SUM(shipping_margin), SUM(shipping_revenue))", description: of all that customers paid for shipping, format: percent}
+  dimensions:
+    - {name: channel, column: order_channel}
+    - {name: speed, column: shipping_speed}
 @assay */
 SELECT order_dt AS order_date,
        IFNULL(order_channel, 'unknown') AS order_channel,

@@ -1,0 +1,579 @@
+/** What reaches BigQuery: the bodies of jobs, how often they are sent, and what becomes of their ends. On the stand-in. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { asPipelineError } from '../../core/errors.ts';
+import type { MartBuild, WarehouseTableDef } from '../../core/ports.ts';
+import { createFaults, parseFaults } from '../../sandbox/faults.ts';
+import { hasCode, rows, SALES } from '../contract/warehouse-contract.ts';
+import { PROJECT, type SandboxPlace, type SeenCall, withSandboxWarehouse } from '../contract/warehouse-sandbox.ts';
+
+const ONE = rows('2025-01-01', [1, '10.00']);
+const TWO = rows('2025-01-01', [2, '20.00']);
+
+const MART: WarehouseTableDef = {
+  dataset: 'gold',
+  table: 'fct_sales',
+  columns: [
+    { name: 'day', type: 'date' },
+    { name: 'total', type: 'decimal(18,2)' },
+  ],
+  partitionKey: 'day',
+  clusterBy: [],
+  description: 'Sales.',
+};
+
+const build = (days: readonly string[], made = 'v1'): MartBuild => ({
+  def: MART,
+  sql: 'SELECT day, SUM(amount) AS total FROM enriched.sales WHERE day >= @window_start AND day < @window_end GROUP BY 1',
+  days,
+  fingerprints: Object.fromEntries(days.map((day) => [day, made])),
+});
+
+const inserts = (place: SandboxPlace): readonly SeenCall[] =>
+  place.calls.filter(({ method, path, body }) => method === 'POST' && path === '/jobs' && !body?.configuration?.dryRun);
+const idsOf = (calls: readonly SeenCall[]): readonly string[] =>
+  calls.map(({ body }) => body?.jobReference?.jobId ?? '');
+const withFaults = (rules: readonly string[], work: (place: SandboxPlace) => Promise<void>): Promise<void> =>
+  withSandboxWarehouse({ faults: createFaults(parseFaults(rules), 1) }, work);
+const amounts = (place: SandboxPlace) => place.read('SELECT amount FROM enriched.sales ORDER BY 1');
+
+describe('a load job', () => {
+  test('replaces one partition by decorator, with schema, labels, reservation and place', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      const reservation = 'projects/test-project/locations/EU/reservations/nightly';
+      const warehouse = await place.openWith({ reservation, parallelJobs: 1 });
+      const staged = await place.stage(SALES, '2025-01-01', ONE);
+      await warehouse.loadPartitions(SALES, [staged.partition], []);
+      const [insert, ...more] = inserts(place);
+      assert.equal(more.length, 0);
+      const { load, labels, ...rest } = insert?.body?.configuration ?? {};
+      assert.deepEqual(load, {
+        destinationTable: { projectId: PROJECT, datasetId: 'enriched', tableId: 'sales$20250101' },
+        sourceUris: [staged.shown],
+        sourceFormat: 'PARQUET',
+        writeDisposition: 'WRITE_TRUNCATE',
+        createDisposition: 'CREATE_NEVER',
+        schema: {
+          fields: [
+            { name: 'day', mode: 'NULLABLE', type: 'DATE' },
+            { name: 'product', mode: 'NULLABLE', type: 'INTEGER' },
+            { name: 'amount', mode: 'NULLABLE', type: 'NUMERIC', precision: '18', scale: '2' },
+          ],
+        },
+        decimalTargetTypes: ['NUMERIC', 'BIGNUMERIC'],
+        parquetOptions: { enableListInference: true },
+      });
+      assert.match(staged.shown, /^gs:\/\/lake\/test\/enriched\/_staging\//);
+      assert.deepEqual(labels, {
+        run_id: 'manual__2025-01-01t00_00_00_00_00',
+        dag: 'shop_dag',
+        task: 'load_enriched_sales',
+        layer: 'enriched',
+        table: 'sales',
+        env: 'test',
+      });
+      assert.deepEqual(rest, { reservation });
+      assert.equal(insert?.body?.jobReference?.location, 'EU');
+      assert.match(idsOf(inserts(place))[0] ?? '', /^assay_load_enriched_sales_2025-01-01_[0-9a-f]{24}$/);
+    });
+  });
+
+  test('is sent without credentials to a server that is not Google’s', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      const warehouse = await place.open();
+      await warehouse.loadPartitions(SALES, [(await place.stage(SALES, '2025-01-01', ONE)).partition], []);
+      assert.ok(place.calls.length > 0);
+      assert.deepEqual(
+        place.calls.filter(({ headers }) => headers.authorization !== undefined),
+        [],
+      );
+    });
+  });
+
+  test('is told with rows, bytes, cost and a link where people read it', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      const warehouse = await place.open();
+      const [receipt] = await warehouse.loadPartitions(
+        SALES,
+        [(await place.stage(SALES, '2025-01-01', ONE)).partition],
+        [],
+      );
+      const [job, ...more] = warehouse.jobs();
+      assert.equal(more.length, 0);
+      assert.equal(job?.jobId, receipt?.jobId);
+      assert.deepEqual([job?.kind, job?.table, job?.costUsd, job?.wasAdopted], ['load', 'enriched.sales', 0, false]);
+      assert.equal(
+        job?.link,
+        `https://console.cloud.google.com/bigquery?project=${PROJECT}&j=bq:EU:${receipt?.jobId}&page=queryresults`,
+      );
+    });
+  });
+
+  test('keeps policy tags, descriptions and columns that others have given the table', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      const warehouse = await place.open();
+      await warehouse.ensureTable(SALES);
+      const tag = 'projects/test-project/locations/eu/taxonomies/1/policyTags/2';
+      const table = await place.api('GET', '/datasets/enriched/tables/sales');
+      const { fields } = table.schema as { fields: readonly { name: string }[] };
+      const changed = fields.map((field) =>
+        field.name === 'amount' ? { ...field, description: 'In euros', policyTags: { names: [tag] } } : field,
+      );
+      await place.api('PATCH', '/datasets/enriched/tables/sales', {
+        schema: { fields: [...changed, { name: 'note', type: 'STRING', mode: 'NULLABLE' }] },
+      });
+      await warehouse.loadPartitions(SALES, [(await place.stage(SALES, '2025-01-01', ONE)).partition], []);
+      const after = await place.api('GET', '/datasets/enriched/tables/sales');
+      const kept = (after.schema as { fields: readonly Record<string, unknown>[] }).fields;
+      assert.deepEqual(
+        kept.map(({ name }) => name),
+        ['day', 'product', 'amount', 'note'],
+      );
+      assert.deepEqual(kept[2]?.policyTags, { names: [tag] });
+      assert.equal(kept[2]?.description, 'In euros');
+    });
+  });
+
+  test('of a table by value goes beside it, then replaces these values in one transaction', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      const def: WarehouseTableDef = {
+        ...SALES,
+        table: 'goods',
+        columns: [
+          { name: 'category', type: 'string' },
+          { name: 'price', type: 'int64' },
+        ],
+        partitionKey: 'category',
+      };
+      const good = (category: string, price: number) => `SELECT '${category}' AS category, ${price}::BIGINT AS price`;
+      const warehouse = await place.open();
+      const books = await place.stage(def, 'Books', good('Books', 1));
+      const none = await place.stage(
+        def,
+        '__HIVE_DEFAULT_PARTITION__',
+        'SELECT NULL::VARCHAR AS category, 9::BIGINT AS price',
+      );
+      const toys = await place.stage(def, "Kids' Toys", good("Kids'' Toys", 2));
+      await warehouse.loadPartitions(def, [books.partition, toys.partition, none.partition], []);
+      const newer = await place.stage(def, 'Books', good('Books', 3));
+      await warehouse.loadPartitions(def, [newer.partition], ['__HIVE_DEFAULT_PARTITION__']);
+      assert.deepEqual(await place.read('SELECT category, price FROM enriched.goods ORDER BY 2'), [
+        { category: "Kids' Toys", price: '2' },
+        { category: 'Books', price: '3' },
+      ]);
+      assert.deepEqual(await place.leftovers(), []);
+      assert.deepEqual(
+        [...((await warehouse.loaded('enriched', 'goods')) as ReadonlyMap<string, string>).keys()],
+        ['Books', "Kids' Toys"],
+      );
+    });
+  });
+});
+
+describe('the jobs of a mart', () => {
+  const withMart = (work: (place: SandboxPlace) => Promise<void>) =>
+    withSandboxWarehouse({}, async (place) => {
+      const warehouse = await place.open();
+      const staged = [
+        await place.stage(SALES, '2025-01-01', ONE),
+        await place.stage(SALES, '2025-01-02', rows('2025-01-02', [1, '5.00'])),
+      ];
+      await warehouse.loadPartitions(
+        SALES,
+        staged.map(({ partition }) => partition),
+        [],
+      );
+      place.calls.length = 0;
+      await work(place);
+    });
+
+  test('build into the staging dataset within the limit of bytes, after a free dry run', async () => {
+    await withMart(async (place) => {
+      const warehouse = await place.openWith({ maximumBytesBilled: 100_000_000 });
+      await warehouse.buildMart(build(['2025-01-01']));
+      const dryRuns = place.calls.filter(({ body }) => body?.configuration?.dryRun);
+      assert.ok(dryRuns.length > 0);
+      assert.ok(place.calls.indexOf(dryRuns[0] as SeenCall) < place.calls.indexOf(inserts(place)[0] as SeenCall));
+      const query = inserts(place)[0]?.body?.configuration?.query;
+      assert.match(JSON.stringify(query?.destinationTable), /"datasetId":"staging"/);
+      assert.equal(query?.writeDisposition, 'WRITE_TRUNCATE');
+      assert.equal(query?.maximumBytesBilled, '100000000');
+      assert.equal(query?.useLegacySql, false);
+      assert.match(String(query?.query), /FROM `test-project`\.`enriched`\.`sales`/);
+    });
+  });
+
+  test('that would read more than allowed are refused before any starts', async () => {
+    await withMart(async (place) => {
+      const warehouse = await place.openWith({ maximumBytesBilled: 1 });
+      await assert.rejects(
+        warehouse.buildMart(build(['2025-01-01'])),
+        hasCode('warehouse_rejected', /fct_sales would read/, /maximum_bytes_billed is 1 B/, /not started/),
+      );
+      assert.deepEqual(inserts(place), []);
+    });
+  });
+
+  test('swap in one transaction that names its partitions by constants', async () => {
+    await withMart(async (place) => {
+      const warehouse = await place.open();
+      await warehouse.buildMart(build(['2025-01-01', '2025-01-02']));
+      place.calls.length = 0;
+      await warehouse.swapMarts([build(['2025-01-01', '2025-01-02'])], {});
+      const [swap, ...more] = inserts(place);
+      assert.equal(more.length, 0);
+      const lines = String(swap?.body?.configuration?.query?.query).split('\n');
+      assert.equal(lines[0], 'BEGIN TRANSACTION;');
+      const days = "`day` IN (DATE '2025-01-01', DATE '2025-01-02')";
+      assert.equal(lines[1], `DELETE FROM \`${PROJECT}\`.\`gold\`.\`fct_sales\` WHERE ${days};`);
+      assert.ok(lines[2]?.startsWith(`INSERT INTO \`${PROJECT}\`.\`gold\`.\`fct_sales\` (\`day\`, \`total\`) SELECT`));
+      assert.ok(lines[2]?.endsWith(`WHERE ${days};`));
+      assert.deepEqual(lines.slice(3), ['COMMIT TRANSACTION;']);
+      const queries = warehouse.jobs().filter(({ kind }) => kind === 'query');
+      assert.ok(queries.every(({ bytesBilled, costUsd }) => costUsd === (bytesBilled / 2 ** 40) * 6.25));
+    });
+  });
+
+  test('swap by free copies of each partition where that is set', async () => {
+    await withMart(async (place) => {
+      const warehouse = await place.openWith({ swap: 'copy' });
+      const days = ['2025-01-01', '2025-01-02', '2025-01-09'];
+      await warehouse.buildMart(build(days));
+      place.calls.length = 0;
+      await warehouse.swapMarts([build(days)], {});
+      const copies = inserts(place).flatMap(({ body }) => (body?.configuration?.copy ? [body.configuration.copy] : []));
+      assert.deepEqual(
+        copies
+          .map(({ destinationTable, writeDisposition }) => [
+            (destinationTable as { tableId: string }).tableId,
+            writeDisposition,
+          ])
+          .sort(),
+        [
+          ['fct_sales$20250101', 'WRITE_TRUNCATE'],
+          ['fct_sales$20250102', 'WRITE_TRUNCATE'],
+        ],
+      );
+      assert.deepEqual(await place.read('SELECT day, total FROM gold.fct_sales ORDER BY 1'), [
+        { day: '2025-01-01', total: '10' },
+        { day: '2025-01-02', total: '5' },
+      ]);
+      assert.deepEqual(await warehouse.loaded('gold', 'fct_sales'), new Map(days.map((day) => [day, 'v1'])));
+      assert.deepEqual(await place.leftovers(), []);
+      await warehouse.buildMart(build(['2025-01-09'], 'v2'));
+      await warehouse.swapMarts([build(['2025-01-09'], 'v2')], { fct_sales: ['2025-01-01'] });
+      assert.deepEqual(await place.read('SELECT day FROM gold.fct_sales'), [{ day: '2025-01-02' }]);
+    });
+  });
+
+  test('by copy of a whole table leave its policy tags', async () => {
+    await withMart(async (place) => {
+      const whole: WarehouseTableDef = {
+        ...MART,
+        table: 'total',
+        columns: [
+          { name: 'total', type: 'decimal(18,2)', policyTags: ['projects/p/locations/eu/taxonomies/1/policyTags/2'] },
+        ],
+        partitionKey: null,
+      };
+      const mart: MartBuild = {
+        def: whole,
+        sql: 'SELECT SUM(amount) AS total FROM enriched.sales',
+        days: null,
+        fingerprints: { '': 'v1' },
+      };
+      const warehouse = await place.openWith({ swap: 'copy' });
+      await warehouse.buildMart(mart);
+      await warehouse.swapMarts([mart], {});
+      assert.deepEqual(await place.read('SELECT total FROM gold.total'), [{ total: '15' }]);
+      const table = await place.api('GET', '/datasets/gold/tables/total');
+      const [field] = (table.schema as { fields: readonly Record<string, unknown>[] }).fields;
+      assert.deepEqual(field?.policyTags, { names: ['projects/p/locations/eu/taxonomies/1/policyTags/2'] });
+      assert.equal(field?.precision, '18');
+      assert.deepEqual(await warehouse.loaded('gold', 'total'), new Map([['', 'v1']]));
+    });
+  });
+
+  test('are not run again for a build that is there, and its export leaves no objects', async () => {
+    await withMart(async (place) => {
+      const warehouse = await place.open();
+      const built = await warehouse.buildMart(build(['2025-01-01']));
+      place.calls.length = 0;
+      const again = await place.open();
+      assert.deepEqual(await again.buildMart(build(['2025-01-01'])), built);
+      assert.deepEqual(inserts(place), []);
+      const exports = [
+        await again.exportBuilt(MART, `${place.folder}/one`),
+        await again.exportBuilt(MART, `${place.folder}/two`),
+      ];
+      assert.deepEqual(
+        exports.map((files) => files.map(({ partition, rows: count }) => [partition, count])),
+        [[['2025-01-01', 1]], [['2025-01-01', 1]]],
+      );
+      const left: string[] = [];
+      for await (const { key } of place.store.list('_export/')) left.push(key);
+      assert.deepEqual(left, []);
+    });
+  });
+});
+
+describe('a request that fails', () => {
+  const SAME_ID: readonly (readonly [name: string, rule: string])[] = [
+    ['an answer 503', 'bigquery/jobs.insert:503:#1'],
+    ['an answer 500', 'bigquery/jobs.insert:500:#1'],
+    ['a connection that breaks before', 'bigquery/jobs.insert:reset:#1'],
+    ['a rate limit', 'bigquery/jobs.insert:rateLimitExceeded:#1'],
+  ];
+  for (const [name, rule] of SAME_ID) {
+    test(`${name}: the job is sent again under the same id, and runs once`, async () => {
+      await withFaults([rule], async (place) => {
+        const warehouse = await place.open();
+        await warehouse.loadPartitions(SALES, [(await place.stage(SALES, '2025-01-01', ONE)).partition], []);
+        const ids = idsOf(inserts(place));
+        assert.equal(ids.length, 2);
+        assert.equal(new Set(ids).size, 1);
+        assert.equal(warehouse.jobs()[0]?.wasAdopted, false);
+        assert.deepEqual(await amounts(place), [{ amount: '10' }]);
+      });
+    });
+  }
+
+  test('a reply that is lost: the same id comes back as a duplicate, and the job that ran is taken', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      let lost = 0;
+      place.intercept = ({ method, path, body }) => {
+        if (method !== 'POST' || path !== '/jobs' || body?.configuration?.dryRun || lost > 0) return undefined;
+        lost += 1;
+        return 'lost reply';
+      };
+      const warehouse = await place.open();
+      await warehouse.loadPartitions(SALES, [(await place.stage(SALES, '2025-01-01', ONE)).partition], []);
+      assert.equal(new Set(idsOf(inserts(place))).size, 1);
+      assert.deepEqual(await amounts(place), [{ amount: '10' }]);
+    });
+  });
+
+  test('quotaExceeded is never sent again at once, and says when', async () => {
+    await withFaults(['bigquery/jobs.insert:quotaExceeded:#1'], async (place) => {
+      const warehouse = await place.open();
+      await assert.rejects(
+        warehouse.loadPartitions(SALES, [(await place.stage(SALES, '2025-01-01', ONE)).partition], []),
+        (thrown) => {
+          const error = asPipelineError(thrown);
+          assert.equal(error.code, 'warehouse_quota');
+          assert.ok((error.retryAfterMs ?? 0) >= 600_000);
+          return true;
+        },
+      );
+      assert.equal(inserts(place).length, 1);
+    });
+  });
+
+  test('a look that fails is not "absent": it throws, and nothing is replaced', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      const warehouse = await place.open();
+      const body = {
+        error: {
+          code: 403,
+          message: 'Access Denied: Permission bigquery.tables.get denied',
+          errors: [{ reason: 'accessDenied' }],
+        },
+      };
+      place.intercept = ({ path }) => (path.includes('/tables/') ? { status: 403, body } : undefined);
+      await assert.rejects(warehouse.loaded('enriched', 'sales'), hasCode('warehouse_denied', /bigquery\.tables\.get/));
+      place.intercept = ({ path }) => (path.includes('/tables/') ? 'reset' : undefined);
+      await assert.rejects(warehouse.loaded('enriched', 'sales'), hasCode('warehouse_unavailable'));
+      assert.deepEqual(inserts(place), []);
+    });
+  });
+
+  test('a ledger that cannot be read is no empty one', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      const warehouse = await place.open();
+      await warehouse.ensureTable(SALES);
+      await place.store.write('_warehouse/enriched/sales.json', Buffer.from('{"formatVersion":'));
+      await assert.rejects(
+        warehouse.loaded('enriched', 'sales'),
+        hasCode('data_unreadable', /_warehouse\/enriched\/sales\.json/),
+      );
+    });
+  });
+
+  test('a table that changes under a change of ours is looked at again', async () => {
+    await withFaults(['bigquery/tables.patch:412:#1'], async (place) => {
+      const warehouse = await place.open();
+      await warehouse.ensureTable(SALES);
+      await warehouse.ensureTable({ ...SALES, columns: [...SALES.columns, { name: 'channel', type: 'string' }] });
+      const patches = place.calls.filter(({ method }) => method === 'PATCH');
+      assert.equal(patches.length, 2);
+      assert.ok(patches.every(({ headers }) => headers['if-match'] !== undefined));
+      const table = await place.api('GET', '/datasets/enriched/tables/sales');
+      assert.equal((table.schema as { fields: readonly unknown[] }).fields.length, 4);
+    });
+  });
+
+  test('a dataset in another location is told before anything is made', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      await place.api('POST', '/datasets', {
+        datasetReference: { projectId: PROJECT, datasetId: 'enriched' },
+        location: 'US',
+      });
+      const warehouse = await place.open();
+      await assert.rejects(
+        warehouse.ensureTable(SALES),
+        hasCode('warehouse_rejected', /lies in US/, /bigquery\.location is EU/),
+      );
+    });
+  });
+});
+
+describe('a finished job that failed', () => {
+  test('for a passing reason is run again under the next id', async () => {
+    await withFaults(['bigquery:job.backendError:#1'], async (place) => {
+      const warehouse = await place.open();
+      await warehouse.loadPartitions(SALES, [(await place.stage(SALES, '2025-01-01', ONE)).partition], []);
+      const ids = idsOf(inserts(place));
+      assert.deepEqual(ids, [ids[0], `${ids[0]}-r1`]);
+      assert.deepEqual(await amounts(place), [{ amount: '10' }]);
+    });
+  });
+
+  test('for good is told with its reason and link, and the next try is a new job', async () => {
+    await withFaults(['bigquery:job.accessDenied:#1'], async (place) => {
+      const warehouse = await place.open();
+      const { partition } = await place.stage(SALES, '2025-01-01', ONE);
+      await assert.rejects(
+        warehouse.loadPartitions(SALES, [partition], []),
+        hasCode('warehouse_denied', /load enriched\.sales, partition 2025-01-01/, /console\.cloud\.google\.com/),
+      );
+      assert.deepEqual(await warehouse.loaded('enriched', 'sales'), new Map());
+      const again = await place.open();
+      await again.loadPartitions(SALES, [partition], []);
+      const ids = idsOf(inserts(place));
+      assert.deepEqual(ids, [ids[0], ids[0], `${ids[0]}-r1`]);
+    });
+  });
+
+  test('leaves the other partitions of the same call loaded and remembered', async () => {
+    await withFaults(['bigquery:job.invalid:#2'], async (place) => {
+      const warehouse = await place.openWith({ parallelJobs: 1 });
+      const staged = await Promise.all(
+        ['2025-01-01', '2025-01-02', '2025-01-03'].map((day) => place.stage(SALES, day, rows(day, [1, '1.00']))),
+      );
+      const loads = staged.map(({ partition }) => partition);
+      await assert.rejects(warehouse.loadPartitions(SALES, loads, []), hasCode('warehouse_rejected'));
+      assert.deepEqual(
+        [...((await warehouse.loaded('enriched', 'sales')) as ReadonlyMap<string, string>).keys()],
+        ['2025-01-01'],
+      );
+      const receipts = await warehouse.loadPartitions(SALES, loads, []);
+      assert.deepEqual(
+        receipts.map(({ changed }) => changed),
+        [false, true, true],
+      );
+    });
+  });
+});
+
+describe('a cancel', () => {
+  /** Looks at jobs say the same state until the test goes on. */
+  const stuck = (place: SandboxPlace, state: () => string): void => {
+    place.intercept = ({ method, path, body }) => {
+      if (method === 'POST' && path === '/jobs') {
+        return { status: 200, body: { jobReference: body?.jobReference, status: { state: state() } } };
+      }
+      if (method === 'GET' && path.startsWith('/jobs/')) return { status: 200, body: { status: { state: state() } } };
+      return path.endsWith('/cancel') ? { status: 200, body: {} } : undefined;
+    };
+  };
+  const until = async (isTrue: () => boolean): Promise<void> => {
+    while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  test('cancels the job in BigQuery before the task ends', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      const cancel = new AbortController();
+      const warehouse = await place.openWith({ use: { ...place.use, signal: cancel.signal } });
+      const { partition } = await place.stage(SALES, '2025-01-01', ONE);
+      stuck(place, () => 'RUNNING');
+      const load = warehouse.loadPartitions(SALES, [partition], []);
+      const ended = assert.rejects(load, hasCode('task_cancelled'));
+      await until(() => place.calls.some(({ method, path }) => method === 'GET' && path.startsWith('/jobs/')));
+      cancel.abort();
+      await ended;
+      const [jobId] = idsOf(inserts(place));
+      assert.ok(place.calls.some(({ method, path }) => method === 'POST' && path === `/jobs/${jobId}/cancel`));
+    });
+  });
+
+  test('is not due for the time that a job waits for slots', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      const cancel = new AbortController();
+      const warehouse = await place.openWith({ use: { ...place.use, signal: cancel.signal } });
+      const { partition } = await place.stage(SALES, '2025-01-01', ONE);
+      let state = 'PENDING';
+      stuck(place, () => state);
+      const ended = assert.rejects(warehouse.loadPartitions(SALES, [partition], []), hasCode('task_cancelled'));
+      await until(() => place.held.length > 0);
+      assert.deepEqual(place.held, [true]);
+      state = 'RUNNING';
+      await until(() => place.held.length > 1);
+      assert.deepEqual(place.held, [true, false]);
+      cancel.abort();
+      await ended;
+      assert.deepEqual(place.held, [true, false]);
+    });
+  });
+
+  test('of an earlier try does not stop the next: its job is run under the next id', async () => {
+    await withFaults(['bigquery:job.stopped:#1'], async (place) => {
+      const { partition } = await place.stage(SALES, '2025-01-01', TWO);
+      await assert.rejects(
+        (await place.open()).loadPartitions(SALES, [partition], []),
+        hasCode('warehouse_rejected', /cancelled/),
+      );
+      await (await place.open()).loadPartitions(SALES, [partition], []);
+      assert.deepEqual(await amounts(place), [{ amount: '20' }]);
+    });
+  });
+});
+
+describe('quotas', () => {
+  test('a day’s loads that are spent put the rest off, after as many as are left', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      const warehouse = await place.openWith({ parallelJobs: 1 });
+      await warehouse.loadPartitions(SALES, [(await place.stage(SALES, '2025-01-01', ONE)).partition], []);
+      const key = '_warehouse/enriched/sales.json';
+      const ledger = JSON.parse(Buffer.from((await place.store.read(key))?.body ?? []).toString()) as {
+        spent: { loads: Record<string, number> };
+      };
+      const [hour = ''] = Object.keys(ledger.spent.loads);
+      assert.deepEqual(ledger.spent.loads, { [hour]: 1 });
+      ledger.spent.loads = { [hour]: 1_499 };
+      await place.store.write(key, Buffer.from(JSON.stringify(ledger)));
+      const staged = await Promise.all(
+        ['2025-01-02', '2025-01-03'].map((day) => place.stage(SALES, day, rows(day, [1, '1.00']))),
+      );
+      place.calls.length = 0;
+      await assert.rejects(
+        warehouse.loadPartitions(
+          SALES,
+          staged.map(({ partition }) => partition),
+          [],
+        ),
+        (thrown) => {
+          const error = asPipelineError(thrown);
+          assert.equal(error.code, 'warehouse_quota');
+          assert.match(error.message, /1 of 2 were run/);
+          assert.ok((error.retryAfterMs ?? 0) > 3_600_000);
+          return true;
+        },
+      );
+      assert.equal(inserts(place).length, 1);
+      assert.deepEqual(
+        [...((await warehouse.loaded('enriched', 'sales')) as ReadonlyMap<string, string>).keys()],
+        ['2025-01-01', '2025-01-02'],
+      );
+    });
+  });
+});

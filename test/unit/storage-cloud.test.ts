@@ -1,0 +1,244 @@
+/** What the stores in clouds decide, and what they do with answers that break off. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import type { ObjectStore } from '../../core/ports.ts';
+import { CloudFault, kindOfStatus, parseRetryAfter } from '../../storage/cloud-fault.ts';
+import { createRetry, pauseMs } from '../../storage/cloud-retry.ts';
+import { resolveRange } from '../../storage/cloud-stream.ts';
+import { crc32cOf } from '../../storage/crc32c.ts';
+import { openGcsStore } from '../../storage/gcs-store.ts';
+import { spansOf } from '../../storage/s3-multipart.ts';
+
+const MIB = 1024 * 1024;
+
+describe('a pause before a repeat', () => {
+  test('doubles, is shortened by at most half, and has an upper end', () => {
+    assert.equal(pauseMs(1, null, 0), 50);
+    assert.equal(pauseMs(2, null, 0), 100);
+    assert.equal(pauseMs(4, null, 1), 200);
+    assert.equal(pauseMs(40, null, 0), 10_000);
+  });
+
+  test('is never shorter than the server asked for', () => {
+    assert.equal(pauseMs(1, 7_000, 1), 7_000);
+    assert.equal(pauseMs(40, 7_000, 0), 10_000);
+  });
+
+  test('reads seconds, and dates against the date of the answer itself', () => {
+    assert.equal(parseRetryAfter('3', undefined), 3_000);
+    const at = 'Sat, 21 Nov 2026 12:00:00 GMT';
+    assert.equal(parseRetryAfter('Sat, 21 Nov 2026 12:00:30 GMT', at), 30_000);
+    assert.equal(parseRetryAfter('Sat, 21 Nov 2026 11:00:00 GMT', at), 0);
+    assert.equal(parseRetryAfter('Sat, 21 Nov 2026 12:00:30 GMT', undefined), null);
+    assert.equal(parseRetryAfter(undefined, at), null);
+  });
+});
+
+describe('a repeat', () => {
+  test('is made for what may pass, and for nothing else', async () => {
+    const retry = createRetry(10_000);
+    for (const kind of ['precondition', 'missing', 'missing_bucket', 'denied', 'rejected'] as const) {
+      let tries = 0;
+      const work = async (): Promise<never> => {
+        tries += 1;
+        throw new CloudFault(kind, 'no');
+      };
+      await assert.rejects(retry(work), { kind });
+      assert.equal(tries, 1, kind);
+    }
+    let tries = 0;
+    const work = async (): Promise<number> => {
+      tries += 1;
+      if (tries < 4) throw new CloudFault('transient', 'not yet');
+      return tries;
+    };
+    assert.equal(await retry(work), 4);
+  });
+
+  test('of bytes that arrive wrong is made twice', async () => {
+    let tries = 0;
+    const work = async (): Promise<never> => {
+      tries += 1;
+      throw new CloudFault('corrupt', 'wrong');
+    };
+    await assert.rejects(createRetry(10_000)(work), { kind: 'corrupt' });
+    assert.equal(tries, 3);
+  });
+
+  test('is not made where the server asks for more patience than there is, which is passed on', async () => {
+    const work = async (): Promise<never> => {
+      throw new CloudFault('transient', 'busy', { retryAfterMs: 60_000 });
+    };
+    await assert.rejects(createRetry(1_000)(work), { kind: 'transient', retryAfterMs: 60_000, mayRepeat: false });
+  });
+
+  test('is worth it by status: overload and faults of the server, not refusals', () => {
+    for (const status of [408, 409, 429, 500, 502, 503, 504]) assert.equal(kindOfStatus(status), 'transient');
+    assert.equal(kindOfStatus(412), 'precondition');
+    assert.equal(kindOfStatus(304), 'precondition');
+    assert.equal(kindOfStatus(404), 'missing');
+    assert.equal(kindOfStatus(401), 'denied');
+    assert.equal(kindOfStatus(403), 'denied');
+    assert.equal(kindOfStatus(400), 'rejected');
+  });
+});
+
+describe('a range', () => {
+  test('is that of Array.slice, whatever its ends', () => {
+    const array = [0, 1, 2, 3, 4];
+    for (let start = -7; start <= 7; start += 1) {
+      for (const end of [undefined, 0, 2, 5, 9]) {
+        const range = end === undefined ? { start } : { start, end };
+        const resolved = resolveRange(range, array.length);
+        assert.deepEqual(array.slice(resolved.start, resolved.end), array.slice(start, end), JSON.stringify(range));
+        assert.ok(resolved.end >= resolved.start);
+      }
+    }
+  });
+});
+
+describe('parts of an upload', () => {
+  test('cover the file without gap or overlap', () => {
+    for (const size of [1, 8 * MIB, 8 * MIB + 1, 24_000_004]) {
+      const spans = spansOf(size, 8 * MIB);
+      let at = 0;
+      for (const [index, span] of spans.entries()) {
+        assert.equal(span.number, index + 1);
+        assert.equal(span.start, at);
+        assert.ok(span.end - span.start <= 8 * MIB && span.end > span.start);
+        at = span.end;
+      }
+      assert.equal(at, size);
+    }
+  });
+
+  test('grow where there would be more than ten thousand', () => {
+    const spans = spansOf(500 * 1024 ** 3, 8 * MIB);
+    assert.ok(spans.length <= 10_000);
+    assert.equal(spans.at(-1)?.end, 500 * 1024 ** 3);
+  });
+});
+
+/** A server that answers as told, and the store that talks to it. */
+async function withServer(
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+  work: (store: ObjectStore) => Promise<void>,
+): Promise<void> {
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => answer(request, response));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const cache = { folder: '/nowhere', maxBytes: 0 };
+    await work(openGcsStore({ bucket: 'b', prefix: '', cache, projectId: null, keyFile: null, endpoint }));
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+const resource = (body: Uint8Array): string =>
+  JSON.stringify({
+    name: 'k',
+    size: String(body.byteLength),
+    generation: '7',
+    timeCreated: '2025-10-15T00:00:00Z',
+    crc32c: crc32cOf(body),
+  });
+
+describe('an answer of Cloud Storage', () => {
+  test('that breaks off before its announced end is asked for again', async () => {
+    const body = Buffer.alloc(300_000, 'abc');
+    let media = 0;
+    await withServer(
+      (request, response) => {
+        const isMedia = request.url?.includes('alt=media') ?? false;
+        media += isMedia ? 1 : 0;
+        const whole = isMedia ? body : Buffer.from(resource(body));
+        response.writeHead(200, { 'content-length': whole.byteLength, 'x-goog-generation': '7' });
+        if (!isMedia || media % 2 === 0) response.end(whole);
+        else response.write(whole.subarray(0, 1_000), () => response.socket?.destroy());
+      },
+      async (store) => {
+        assert.deepEqual((await store.read('k'))?.body, body);
+        const chunks: Uint8Array[] = [];
+        for await (const chunk of store.stream('k')) chunks.push(chunk);
+        assert.deepEqual(Buffer.concat(chunks), body);
+        assert.equal(media, 4);
+      },
+    );
+  });
+
+  test('is never unpacked: an object that is stored as gzip is the bytes that its size and checksum are of', async () => {
+    const body = gzipSync('a,b\n1,2\n');
+    await withServer(
+      (request, response) => {
+        if (!request.url?.includes('alt=media')) return void response.end(resource(body));
+        assert.equal(request.headers['accept-encoding'], 'gzip');
+        response.writeHead(200, {
+          'content-encoding': 'gzip',
+          'x-goog-generation': '7',
+          'x-goog-hash': `crc32c=${crc32cOf(body)},md5=x`,
+        });
+        response.end(body);
+      },
+      async (store) => {
+        assert.deepEqual((await store.read('k'))?.body, body);
+        for await (const chunk of store.stream('k')) assert.deepEqual(chunk, body);
+      },
+    );
+  });
+
+  test('with bytes that are not those of its checksum is an error, not data', async () => {
+    await withServer(
+      (request, response) => {
+        const isMedia = request.url?.includes('alt=media') ?? false;
+        response.writeHead(200, { 'x-goog-generation': '7', 'x-goog-hash': `crc32c=${crc32cOf(Buffer.from('rows'))}` });
+        response.end(isMedia ? 'rowz' : resource(Buffer.from('rows')));
+      },
+      async (store) => {
+        await assert.rejects(store.read('k'), { code: 'data_unreadable' });
+        const read = async (): Promise<void> => {
+          for await (const _ of store.stream('k'));
+        };
+        await assert.rejects(read(), { code: 'data_unreadable' });
+      },
+    );
+  });
+
+  test('comes without credentials having been sent to a server other than Google’s', async () => {
+    const headers: unknown[] = [];
+    await withServer(
+      (request, response) => {
+        headers.push(request.headers.authorization);
+        response.end(resource(Buffer.from('rows')));
+      },
+      async (store) => {
+        assert.equal((await store.stat('k'))?.generation, '7');
+        assert.deepEqual(headers, [undefined]);
+      },
+    );
+  });
+
+  test('for an object that was replaced while it was read ends the stream with an error', async () => {
+    await withServer(
+      (request, response) => {
+        if (request.url?.includes('alt=media')) response.writeHead(404).end('Not Found');
+        else response.end(resource(Buffer.from('rows')));
+      },
+      async (store) => {
+        await assert.rejects(
+          async () => {
+            for await (const _ of store.stream('k'));
+          },
+          { code: 'object_not_found' },
+        );
+      },
+    );
+  });
+});
