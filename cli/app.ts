@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type DestinationStream, pino } from 'pino';
+import { assertComplete } from '../config/lake-location.ts';
 import { stateFolder, taskDefaults } from '../config/project-paths.ts';
 import { environmentVariables, type Settings } from '../config/settings.ts';
 import type { Clock, Logger } from '../core/ports.ts';
@@ -42,12 +43,13 @@ interface Parts {
 /**
  * Takes the project and starts its scheduler; disposing drains it and gives the project back.
  *
- * @throws PipelineError `project_locked` where another process has it
+ * @throws PipelineError `project_locked` where another process has it; `setting_invalid` where the environment lacks a setting
  */
 export async function startScheduler(
   project: Project,
   options: { readonly schedules: boolean; readonly log: Logger },
 ): Promise<RunningScheduler> {
+  assertComplete(project.settings);
   const settings = await connected(project.settings);
   const { scheduler, store, lock } = await assemble({ ...project, settings }, options.log);
   const release = async (): Promise<void> => {

@@ -117,8 +117,8 @@ async function findRun(scheduler: Scheduler, dagId: string, logicalDateMs: numbe
   return runs[0] ?? null;
 }
 
-/** Watches all runs of a scheduler until disposed. */
-export function watch(scheduler: Scheduler, project: Project): Disposable {
+/** Watches all runs of a scheduler until disposed, also those that an earlier process left unfinished. */
+export async function watch(scheduler: Scheduler, project: Project): Promise<Disposable> {
   const progress = new RunProgress({
     dags: new Map(project.dags.map(({ dag }) => [dag.id, dag])),
     clock: systemClock,
@@ -127,6 +127,10 @@ export function watch(scheduler: Scheduler, project: Project): Disposable {
     colour: hasColour(process.stderr),
   });
   const unsubscribe = scheduler.subscribe(progress.onEvent);
+  const { runs } = await scheduler.listRuns({ states: ['queued', 'running'] });
+  for (const run of runs) progress.takeUp(run);
+  for (const { dagId, runId } of runs)
+    for (const instance of await scheduler.listTaskInstances(dagId, runId)) progress.know(instance);
   return {
     [Symbol.dispose]: () => {
       unsubscribe();

@@ -1,6 +1,7 @@
 /** Settings and a pipeline -> its lake: objects, bronze, publications. Clients of clouds load only where one is used. */
 import { resolve } from 'node:path';
 import { bronzeLocation, type Location, lakeLocation } from '../config/lake-location.ts';
+import { graceMs } from '../config/retention.ts';
 import { parseSize } from '../config/setting-keys.ts';
 import type { Settings } from '../config/settings.ts';
 import type { BronzeFiles, LakeObjects, ObjectStore } from '../core/ports.ts';
@@ -26,7 +27,13 @@ export async function openLake(given: Settings, pipeline: string): Promise<Lake>
   return {
     store,
     bronzeStore,
-    publications: openPublications({ store, pipeline, clock: systemClock }),
+    publications: openPublications({
+      store,
+      pipeline,
+      clock: systemClock,
+      mirror: settings.values['publish.mirror'],
+      graceMs: graceMs(settings),
+    }),
     files: createLakeFiles(store),
     bronzeFiles: createBronzeFiles(bronzeStore),
   };

@@ -48,6 +48,24 @@ export class RunProgress {
     }
   };
 
+  /** A run that an earlier process began and this one goes on with. Its tasks are told by `onEvent`, or by `know`. */
+  takeUp(run: DagRun): void {
+    const key = `${run.dagId}/${run.runId}`;
+    const dag = this.#options.dags.get(run.dagId);
+    if (!dag || this.#runs.has(key)) return;
+    this.#runs.set(key, { dag, run, instances: new Map() });
+    this.#dirty = true;
+    if (!this.#options.live) this.#line(`${run.dagId}  ${run.runId}  ${run.state}, taken up where it stopped`);
+  }
+
+  /** Where a task stands that no event has told of yet; one that is over needs no line. */
+  know(instance: TaskInstance): void {
+    const view = this.#runs.get(`${instance.dagId}/${instance.runId}`);
+    if (!view || view.instances.has(instance.taskId)) return;
+    if (ENDED.has(instance.state)) view.instances.set(instance.taskId, instance);
+    else this.#onTask(instance);
+  }
+
   stop(): void {
     if (this.#timer) clearInterval(this.#timer);
     if (this.#options.live) this.#draw(false);

@@ -1,10 +1,9 @@
 /** Settings and a pipeline's lake -> how its warehouse is opened for one task. Engines and clients load when it is. */
 import { resolve } from 'node:path';
-import { required } from '../config/lake-location.ts';
+import { assertComplete, required } from '../config/lake-location.ts';
 import { warehouseFile } from '../config/project-paths.ts';
 import { parseSize } from '../config/setting-keys.ts';
 import type { Settings } from '../config/settings.ts';
-import { PipelineError } from '../core/errors.ts';
 import type { OpenWarehouse } from '../core/ports.ts';
 import { systemClock } from './app.ts';
 import type { Lake } from './lake.ts';
@@ -35,13 +34,7 @@ function duckDbOpener(settings: Settings, lake: Lake): OpenWarehouse {
 
 function bigQueryOpener(settings: Settings, pipeline: string, lake: Lake): OpenWarehouse {
   const { root, environment } = settings;
-  if (settings.values.storage !== 'gcs') {
-    throw new PipelineError(
-      'setting_invalid',
-      `warehouse.kind is bigquery, which loads from Cloud Storage alone, but storage is ${settings.values.storage}. Set storage: gcs, or warehouse: {kind: duckdb}.`,
-      { context: { key: 'storage' } },
-    );
-  }
+  assertComplete(settings);
   const projectId = required(settings, 'google.project', 'the warehouse is BigQuery');
   return async (use) => {
     const { values } = await connected(settings);

@@ -35,6 +35,35 @@ export function bronzeLocation(settings: Settings, pipeline: string): Location {
   return { kind: scheme === 'gs' ? 'gcs' : 's3', bucket, prefix: path === '' ? '' : `${path.replace(/\/+$/, '')}/` };
 }
 
+/**
+ * For whoever is about to run something: better told at once than by each task.
+ *
+ * @throws PipelineError `setting_invalid` with everything that the environment lacks
+ */
+export function assertComplete(settings: Settings): void {
+  const { storage, 'warehouse.kind': warehouse } = settings.values;
+  const faults: string[] = [];
+  const check = (look: () => unknown): void => {
+    try {
+      look();
+    } catch (thrown) {
+      if (!(thrown instanceof PipelineError)) throw thrown;
+      faults.push(thrown.message);
+    }
+  };
+  if (storage !== 'local') check(() => required(settings, 'lake.bucket', `storage is ${storage}`));
+  if (warehouse === 'bigquery') {
+    check(() => required(settings, 'google.project', 'the warehouse is BigQuery'));
+    if (storage !== 'gcs') {
+      faults.push(
+        `warehouse.kind is bigquery, which loads from Cloud Storage alone, but storage is ${storage}. Set storage: gcs, or warehouse: {kind: duckdb}.`,
+      );
+    }
+  }
+  if (faults.length > 0)
+    throw new PipelineError('setting_invalid', faults.join('\n'), { context: { environment: settings.environment } });
+}
+
 /** A setting without which the environment cannot work. */
 export function required(settings: Settings, key: SettingKey, because: string): string {
   const value = settings.values[key];

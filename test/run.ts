@@ -6,8 +6,8 @@ import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
-/** Suites that need more than Node; each has its own npm script. */
-const SEPARATE = new Set(['ui', 'cloud', 'real']);
+/** Suites that need more than Node, or more than the minutes of `npm test`; each has its own npm script. */
+const SEPARATE = new Set(['ui', 'long', 'cloud', 'real']);
 const args = process.argv.slice(2);
 const chosen = args.filter((arg) => !arg.startsWith('--'));
 

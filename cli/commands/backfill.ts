@@ -54,7 +54,7 @@ export async function backfill(flags: GlobalFlags, dagId: string, options: Backf
   using _interrupt = onInterrupt(running.scheduler, 'Run the same command again to go on with the days that are left.');
   const outcomes: RunOutcome[] = [];
   {
-    using _watching = watch(running.scheduler, project);
+    using _watching = await watch(running.scheduler, project);
     for (const one of wanted) outcomes.push(await runAndFollow(running.scheduler, dagId, one));
   }
   if (options.json) printJson(outcomes);

@@ -184,7 +184,7 @@ async function runAll(project: Project, plan: DemoPlan): Promise<readonly RunOut
   const wanted: readonly WantedRun[] = [...history, ...daily];
   await using running = await startScheduler(project, { schedules: false, log: createLogger('warn') });
   using _interrupt = onInterrupt(running.scheduler, 'Run the demo again to go on where it stopped.');
-  using _watching = watch(running.scheduler, project);
+  using _watching = await watch(running.scheduler, project);
   const outcomes: RunOutcome[] = [];
   for (const one of wanted) {
     const outcome = await runAndFollow(running.scheduler, DAG, one, { isUnchanged: async () => true });

@@ -38,7 +38,7 @@ export async function run(flags: GlobalFlags, dagId: string, options: RunOptions
   using _interrupt = onInterrupt(running.scheduler, `Run the same command again to go on where it stopped.`);
   const outcomes: RunOutcome[] = [];
   {
-    using _watching = watch(running.scheduler, project);
+    using _watching = await watch(running.scheduler, project);
     for (const one of wanted) {
       const outcome = await runAndFollow(
         running.scheduler,

@@ -42,6 +42,8 @@ export async function sandbox(flags: GlobalFlags, options: SandboxFlags): Promis
     process.once('SIGTERM', () => resolve());
   });
   await server.close();
+  const { storage, bigquery } = server.struck;
+  if (options.fault) printLines([`Failed by these rules: ${storage} of storage, ${bigquery} of bigquery.`]);
 }
 
 async function reset(folder: string): Promise<void> {

@@ -1,25 +1,29 @@
-/** bqemulator starts as pinned; and each thing that BigQuery does and it does not is still so. */
+/** bqemulator starts as pinned; each thing that BigQuery does and it does not is still so, and the sandbox does it. */
 import { strict as assert } from 'node:assert';
 import { after, describe, test } from 'node:test';
 import { type Probe, rejectsWith, SALES, withProbe } from './bigquery-probe.ts';
-import { startEmulatedAccount } from './bigquery-servers.ts';
+import { startEmulatedAccount, startSandboxAccount } from './bigquery-servers.ts';
 import { expectGap } from './known-gap.ts';
 
 const account = await startEmulatedAccount();
+const sandbox = await startSandboxAccount();
+after(() => sandbox.close());
 
 interface Gap {
   /** What BigQuery does. */
   readonly promise: string;
+  /** Page of its documentation that says so. */
+  readonly document: string;
   /** What bqemulator does instead. */
   readonly instead: string;
   readonly shows: RegExp;
   readonly probe: (probe: Probe) => Promise<void>;
 }
 
-/** In the words of its documents, or of its REST reference, read 2026-11-21; see docs/how-to/test-against-the-cloud.md. */
 const GAPS: readonly Gap[] = [
   {
     promise: 'a load into a decorator replaces that partition alone',
+    document: 'Managing partitioned table data: write data to a specific partition',
     instead: 'refuses partition decorators as table names',
     shows: /Invalid table id/,
     probe: async (probe) => {
@@ -31,6 +35,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'a table deleted by its decorator loses that partition alone',
+    document: 'Managing partitioned tables: delete a partition',
     instead: 'refuses partition decorators as table names',
     shows: /Invalid table id/,
     probe: async (probe) => {
@@ -41,6 +46,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'a copy job takes one partition by its decorator',
+    document: 'Managing partitioned tables: copy individual partitions',
     instead: 'finds no table under a partition decorator',
     shows: /notFound/,
     probe: async (probe) => {
@@ -57,6 +63,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'a job id that is taken is answered 409',
+    document: 'Running jobs programmatically: generating a job ID; Error messages: duplicate',
     instead: 'runs the job again',
     shows: /Missing expected rejection/,
     probe: async (probe) => {
@@ -66,6 +73,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'a load of several files that fails on one changes nothing',
+    document: 'Introduction to loading data; REST: JobConfigurationLoad.writeDisposition (atomic)',
     instead: 'keeps the files before the one that failed, and has lost what was there',
     shows: /actual: '7'/,
     probe: async (probe) => {
@@ -77,6 +85,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'a query writes into its destination table',
+    document: 'REST: JobConfigurationQuery.destinationTable',
     instead: 'ignores the destination of a query in silence',
     shows: /notFound/,
     probe: async (probe) => {
@@ -86,6 +95,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'a table that requires a partition filter refuses a query without one',
+    document: 'Querying partitioned tables: require a partition filter',
     instead: 'forgets requirePartitionFilter',
     shows: /actual: undefined/,
     probe: async (probe) => {
@@ -96,6 +106,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'a table keeps its expiry',
+    document: 'REST: Table.expirationTime',
     instead: 'forgets expirationTime',
     shows: /actual: undefined/,
     probe: async (probe) => {
@@ -105,6 +116,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'a column keeps its policy tags',
+    document: 'REST: TableFieldSchema.policyTags',
     instead: 'forgets policyTags',
     shows: /actual: undefined/,
     probe: async (probe) => {
@@ -125,6 +137,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'a decimal column keeps its precision and scale',
+    document: 'REST: TableFieldSchema.precision',
     instead: 'forgets precision and scale, so that the adapter takes the column for another',
     shows: /column amount: BigQuery has numeric, the spec says decimal\(18,2\)/,
     probe: async ({ place }) => {
@@ -140,14 +153,18 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'a table may have a BIGNUMERIC column',
+    document: 'REST: TableFieldSchema.type',
     instead: 'answers 500',
     shows: /internalError/,
     probe: async ({ place, enriched }) => {
-      await place.client.dataset(enriched).createTable('big', { schema: [{ name: 'a', type: 'BIGNUMERIC' }] });
+      await place.client
+        .dataset(enriched)
+        .createTable('big', { schema: [{ name: 'a', type: 'BIGNUMERIC', precision: '38', scale: '12' }] });
     },
   },
   {
     promise: 'a column that a patch adds can be queried',
+    document: 'Modifying table schemas: add a column',
     instead: 'lists the column in tables.get and does not add it',
     shows: /Referenced column.*channel/,
     probe: async (probe) => {
@@ -166,6 +183,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'a patch under an etag that is not the current one is answered 412',
+    document: 'Error messages; RFC 9110, If-Match',
     instead: 'ignores If-Match',
     shows: /Missing expected rejection/,
     probe: async (probe) => {
@@ -177,6 +195,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'a load of a missing object fails as notFound',
+    document: 'Error messages: notFound',
     instead: 'says invalid',
     shows: /actual: 'invalid'/,
     probe: async (probe) => {
@@ -186,6 +205,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'a load takes columns of Parquet by their names',
+    document: 'Loading Parquet data',
     instead: 'takes them by their places',
     shows: /Conversion Error/,
     probe: async (probe) => {
@@ -196,6 +216,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'a dry run tells the bytes that a query reads',
+    document: 'Estimate and control costs: dry run',
     instead: 'says 0',
     shows: /no bytes/,
     probe: async (probe) => {
@@ -207,6 +228,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'a query past maximumBytesBilled is refused',
+    document: 'REST: JobConfigurationQuery.maximumBytesBilled',
     instead: 'does not bill, and runs it',
     shows: /it ran/,
     probe: async (probe) => {
@@ -219,6 +241,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'a copy job of several sources copies all of them',
+    document: 'REST: JobConfigurationTableCopy.sourceTables',
     instead: 'copies the first',
     shows: /actual: '1'/,
     probe: async (probe) => {
@@ -234,6 +257,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'an extract job writes Parquet into the bucket',
+    document: 'REST: JobConfigurationExtract; Exporting table data: wildcard URI',
     instead: 'answers 500 for a bucket',
     shows: /internalError/,
     probe: async (probe) => {
@@ -250,6 +274,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'a MERGE with two source rows for one target row fails',
+    document: 'GoogleSQL, DML: MERGE statement',
     instead: 'takes the last one',
     shows: /Missing expected rejection/,
     probe: async (probe) => {
@@ -264,6 +289,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'client.query() rejects for a statement that failed',
+    document: 'REST: jobs.query; Error messages: invalidQuery',
     instead: 'answers 200 without rows, so that it resolves with []',
     shows: /Missing expected rejection/,
     probe: async ({ place }) => {
@@ -272,6 +298,7 @@ const GAPS: readonly Gap[] = [
   },
   {
     promise: 'a dataset that has tables is not deleted, and resourceInUse says why',
+    document: 'REST: datasets.delete, deleteContents; Error messages: resourceInUse',
     instead: 'says 404 notFound',
     shows: /actual: '404 notFound'/,
     probe: async ({ place, enriched }) => {
@@ -307,3 +334,9 @@ else {
     }
   });
 }
+
+describe('what bqemulator does not, the sandbox does', () => {
+  for (const [index, { promise, document, probe }] of GAPS.entries()) {
+    test(`${promise} (${document})`, () => withProbe(sandbox, { name: `s${index}`, prefix: `s${index}/` }, probe));
+  }
+});

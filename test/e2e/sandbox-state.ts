@@ -1,10 +1,17 @@
 /** The address of a sandbox that the demo was run on -> what lies in its bucket and datasets, and what must hold of that. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import type { ObjectStore } from '../../core/ports.ts';
 import type { DataFile, Publication } from '../../core/types.ts';
+import { createFaults } from '../../sandbox/faults.ts';
+import { startSandbox } from '../../sandbox/server.ts';
 import { openGcsStore } from '../../storage/gcs-store.ts';
 import { openLocalStore } from '../../storage/local-store.ts';
 import { openPublications, type Publications } from '../../storage/publications.ts';
+import { assay } from '../fixtures-support/assay-cli.ts';
+
+/** Of every demo whose outcome is compared. */
+export const SIZE = ['--days', '3', '--orders-per-day', '20'];
 
 const LAYERS = ['silver', 'dims', 'enriched', 'gold'] as const;
 const PROJECT = 'assay-sandbox';
@@ -83,6 +90,49 @@ export async function assertNothingMissing({ store, publications }: Lake): Promi
     }
   }
 }
+
+/** What the demo comes to in the environment `local`, where nothing happens to it. */
+export interface Undisturbed {
+  readonly contents: Readonly<Record<string, string>>;
+  readonly versions: readonly string[];
+}
+
+export async function undisturbedDemo(project: string): Promise<Undisturbed> {
+  const { code, stdout, stderr } = await assay(['demo', project, ...SIZE]);
+  assert.equal(code, 0, stdout + stderr);
+  const lake = localLake(project);
+  return { contents: await visibleContents(lake), versions: await versionsOf(lake) };
+}
+
+/** For a project whose commands have all ended: nothing lost, nothing double, nothing left behind, in bucket and BigQuery. */
+export async function assertSameAsUndisturbed(
+  project: string,
+  undisturbed: Undisturbed,
+  cacheFolder: string,
+): Promise<void> {
+  const sandbox = await startSandbox({
+    folder: join(project, '.assay/sandbox/cloud'),
+    host: '127.0.0.1',
+    port: 0,
+    faults: createFaults([], 1),
+    clock: { now: () => Date.now() },
+    log: SILENT,
+  });
+  try {
+    const lake = sandboxLake(sandbox.url, cacheFolder);
+    assert.deepEqual(await visibleContents(lake), undisturbed.contents);
+    assert.deepEqual(await versionsOf(lake), undisturbed.versions);
+    await assertNothingMissing(lake);
+    assert.deepEqual(await workDoneTwice(sandbox.url), []);
+    assert.deepEqual(await stagingTables(sandbox.url), []);
+    await assertWarehouseHoldsThePublished(sandbox.url, lake);
+  } finally {
+    await sandbox.close();
+  }
+}
+
+const quiet = (): void => {};
+const SILENT = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
 // ------------------------------------------------------------------ BigQuery
 
@@ -175,15 +225,17 @@ async function finished(url: string, started: Job): Promise<Job> {
   return job;
 }
 
-/** Jobs of Assay's that did their work: a piece of work that was done twice would be there under two ids. */
-export async function finishedJobs(url: string): Promise<readonly { readonly id: string; readonly does: string }[]> {
+/** Jobs of ours that ended well, though another had done the same: a repeat under a derived id would have found it. */
+export async function workDoneTwice(url: string): Promise<readonly string[]> {
   const { jobs = [] } = await call<{ jobs?: readonly Job[] }>(url, 'jobs?maxResults=10000');
-  return jobs
-    .filter(({ status, jobReference }) => status.errorResult === undefined && jobReference.jobId.startsWith('assay_'))
-    .map(({ configuration, jobReference }) => ({
-      id: jobReference.jobId,
-      does: JSON.stringify(configuration.load ?? configuration.query ?? configuration),
-    }));
+  const seen = new Set<string>();
+  return jobs.flatMap(({ status, configuration, jobReference: { jobId } }) => {
+    if (status.errorResult !== undefined || !jobId.startsWith('assay_')) return [];
+    const does = JSON.stringify(configuration.load ?? configuration.query ?? configuration);
+    if (seen.has(does)) return [`${jobId}: ${does}`];
+    seen.add(does);
+    return [];
+  });
 }
 
 /** Names of tables that builds and loads have left beside. */

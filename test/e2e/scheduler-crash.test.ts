@@ -121,7 +121,8 @@ describe('a scheduler that is killed', () => {
 
 describe('a task that takes its scheduler down', () => {
   test('is tried eight times, then fails by name, and has used up no more than that when it is cleared', async () => {
-    for (let life = 1; life <= MOST_LOST_IN_A_ROW; life += 1) assert.equal(await launch('deadly').ended, 'SIGKILL', `life ${life}`);
+    for (let life = 1; life <= MOST_LOST_IN_A_ROW; life += 1)
+      assert.equal(await launch('deadly').ended, 'SIGKILL', `life ${life}`);
     const last = launch('deadly');
     assert.equal(await last.ended, 0);
     assert.ok(last.lines.includes('ended failed'), last.lines.join('; '));

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { bronzeLocation, lakeLocation } from '../../config/lake-location.ts';
+import { assertComplete, bronzeLocation, lakeLocation } from '../../config/lake-location.ts';
 import { gateSettings, reportFolder, taskDefaults } from '../../config/project-paths.ts';
 import { isSettingKey, SETTING_KEYS, variableName } from '../../config/setting-keys.ts';
 import {
@@ -170,6 +170,25 @@ describe('an environment', () => {
   }
 });
 
+describe('what an environment needs', () => {
+  test('is told at once, all of it', async () => {
+    const bare = await settingsOf();
+    assert.throws(
+      () => assertComplete({ ...bare, values: { ...bare.values, storage: 'gcs', 'warehouse.kind': 'bigquery' } }),
+      (thrown: unknown) =>
+        thrown instanceof PipelineError &&
+        /^lake\.bucket is not set.*\ngoogle\.project is not set/.test(thrown.message),
+    );
+    assertComplete(bare);
+    assertComplete(await settingsOf({ flags: { environment: 'sandbox' } }));
+  });
+
+  test('BigQuery without Cloud Storage is a fault', async () => {
+    const settings = await settingsOf({ flags: { 'warehouse.kind': 'bigquery', 'google.project': 'p' } });
+    assert.throws(() => assertComplete(settings), /loads from Cloud Storage alone, but storage is local/);
+  });
+});
+
 describe('a wrong setting', () => {
   test('is told with key, value, origin and what is allowed', async () => {
     const error = await refusal({ config: 'gates:\n  silver: strickt\n' });
@@ -239,6 +258,8 @@ describe('paths', () => {
     const at = (folder: string) => ({ kind: 'local', folder });
     assert.deepEqual(lakeLocation(settings, 'shop'), at(join(settings.root, 'data/shop')));
     assert.deepEqual(bronzeLocation(settings, 'shop'), at(join(settings.root, 'data/shop/bronze')));
+    const bucket = await settingsOf({ flags: { 'lake.bronze.base_path': 'gs://other/raw/{pipeline}/' } });
+    assert.deepEqual(bronzeLocation(bucket, 'shop'), { kind: 'gcs', bucket: 'other', prefix: 'raw/shop/' });
     const elsewhere = await settingsOf({ env: { BRONZE_BASE_PATH: '/lake/{pipeline}' } });
     assert.deepEqual(bronzeLocation(elsewhere, 'shop'), at('/lake/shop'));
   });

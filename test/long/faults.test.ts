@@ -5,7 +5,7 @@ import { PipelineError } from '../../core/errors.ts';
 import { createFaults, parseFaults } from '../../sandbox/faults.ts';
 import type { Faults } from '../../sandbox/ports.ts';
 import { bigQueryOperation } from '../../sandbox/serve-bigquery.ts';
-import { objectPath, refusalOf, withSandbox } from './sandbox-gcs-server.ts';
+import { objectPath, refusalOf, withSandbox } from './gcs-server.ts';
 
 const kinds = (faults: Faults, operation: string, times: number): readonly (string | null)[] =>
   Array.from({ length: times }, () => faults.next('storage', operation)?.kind ?? null);

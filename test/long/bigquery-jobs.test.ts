@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { messageOf, PROJECT, reasonOf, tableRef, type World, withBigQuery } from './sandbox-bigquery-world.ts';
+import { messageOf, PROJECT, reasonOf, tableRef, type World, withBigQuery } from './bigquery-world.ts';
 
 const SELECT_ONE = { query: { query: 'SELECT 1 AS x', useLegacySql: false } };
 /** Long enough to be found running, for a test that ends it. */
@@ -245,7 +245,7 @@ describe('the state on disk', () => {
 });
 
 async function startChild(folder: string): Promise<{ child: ChildProcess; url: string }> {
-  const program = join(import.meta.dirname, 'sandbox-bigquery-child.js');
+  const program = join(import.meta.dirname, 'bigquery-child.js');
   const child = spawn(process.execPath, [program, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [port] = (await once(child.stdout, 'data')) as [Buffer];
   return { child, url: `http://127.0.0.1:${port.toString().trim()}/bigquery/v2/projects/${PROJECT}` };

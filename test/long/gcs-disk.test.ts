@@ -13,7 +13,7 @@ import { BucketStore } from '../../sandbox/gcs/bucket-store.ts';
 import { storedBuckets } from '../../sandbox/gcs/stored-buckets.ts';
 import { startSandbox } from '../../sandbox/server.ts';
 import { withTempFolder } from '../fixtures-support/temp-folder.ts';
-import { objectPath, type Resource, silent, startUpload, uploadPath, withSandbox } from './sandbox-gcs-server.ts';
+import { objectPath, type Resource, silent, startUpload, uploadPath, withSandbox } from './gcs-server.ts';
 
 const faults = createFaults([], 1);
 const clock = { now: () => Date.UTC(2026, 0, 1) };
@@ -113,7 +113,7 @@ describe('a kill', () => {
 });
 
 async function startChild(folder: string): Promise<{ readonly child: ChildProcess; readonly url: string }> {
-  const child = fork(fileURLToPath(new URL('./sandbox-gcs-child.js', import.meta.url)), [folder]);
+  const child = fork(fileURLToPath(new URL('./gcs-child.js', import.meta.url)), [folder]);
   const [message] = (await once(child, 'message')) as [{ url?: string; error?: string }];
   if (message.url !== undefined) return { child, url: message.url };
   if (child.exitCode === null) await once(child, 'exit');

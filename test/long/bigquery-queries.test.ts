@@ -1,7 +1,7 @@
 /** Queries of the BigQuery stand-in: parameters, costs, filters, destinations, faults with their place, pages. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { messageOf, PROJECT, reasonOf, tableRef, type World, withBigQuery } from './sandbox-bigquery-world.ts';
+import { messageOf, PROJECT, reasonOf, tableRef, type World, withBigQuery } from './bigquery-world.ts';
 
 /** 3 rows on 2 days: `day` 8 bytes, `id` 8, `name` 2 and its length, so 16 + 3, 16 + 4, 16 + 5. */
 async function sales(work: (world: World) => Promise<void>, options = ''): Promise<void> {

@@ -13,7 +13,7 @@ import {
   type SandboxTest,
   uploadPath,
   withSandbox,
-} from './sandbox-gcs-server.ts';
+} from './gcs-server.ts';
 
 const md5Of = (body: string | Uint8Array): string => createHash('md5').update(body).digest('base64');
 const media = async (box: SandboxTest, name: string, headers: Record<string, string> = {}): Promise<Reply> =>

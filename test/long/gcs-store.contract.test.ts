@@ -6,8 +6,8 @@ import { describe, test } from 'node:test';
 import { PipelineError } from '../../core/errors.ts';
 import { crc32cOf } from '../../storage/crc32c.ts';
 import { openGcsStore } from '../../storage/gcs-store.ts';
-import { objectStoreContract } from './object-store-contract.ts';
-import { withSandboxStore } from './sandbox-store.ts';
+import { objectStoreContract } from '../contract/object-store-contract.ts';
+import { withSandboxStore } from '../contract/sandbox-store.ts';
 
 objectStoreContract('gcs on the sandbox', (work) => withSandboxStore({}, ({ store }) => work(store)), {
   uriOf: (key, store) => `${store.displayName}${key}`,

@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { DuckDbSession, fileList } from '../../engine/duckdb-session.ts';
-import { type JobAnswer, messageOf, reasonOf, tableRef, type World, withBigQuery } from './sandbox-bigquery-world.ts';
+import { type JobAnswer, messageOf, reasonOf, tableRef, type World, withBigQuery } from './bigquery-world.ts';
 
 async function copies(work: (world: World) => Promise<void>): Promise<void> {
   await withBigQuery(async (world) => {

@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type Bucket, Storage } from '@google-cloud/storage';
-import { type SandboxTest, type SandboxTestOptions, withSandbox } from './sandbox-gcs-server.ts';
+import { type SandboxTest, type SandboxTestOptions, withSandbox } from './gcs-server.ts';
 
 const QUANTUM = 256 * 1024;
 

@@ -1,7 +1,7 @@
 /** Datasets, tables, partitions and their rows in the BigQuery stand-in, through Google's own client and by raw calls. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { NOON, PROJECT, tableRef, type World, withBigQuery } from './sandbox-bigquery-world.ts';
+import { NOON, PROJECT, tableRef, type World, withBigQuery } from './bigquery-world.ts';
 
 const FIELDS = [
   { name: 'day', type: 'DATE', mode: 'NULLABLE' },

@@ -15,7 +15,7 @@ import {
   startUpload,
   uploadPath,
   withSandbox,
-} from './sandbox-gcs-server.ts';
+} from './gcs-server.ts';
 
 /** Does the verb to the object `target`, under the conditions of the query. */
 type Verb = (box: SandboxTest, query: string) => Promise<Reply>;

@@ -1,7 +1,7 @@
 /** A sandbox in a process of its own, for tests that kill it: prints its address, lives until it is killed. */
 import { createFaults } from '../../sandbox/faults.ts';
 import { startSandbox } from '../../sandbox/server.ts';
-import { silent } from './sandbox-gcs-server.ts';
+import { silent } from './gcs-server.ts';
 
 const [folder = ''] = process.argv.slice(2);
 try {

@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { objectPath, type Reply, refusalOf, type SandboxTest, startUpload, withSandbox } from './sandbox-gcs-server.ts';
+import { objectPath, type Reply, refusalOf, type SandboxTest, startUpload, withSandbox } from './gcs-server.ts';
 
 const KIB = 1024;
 const QUANTUM = 256 * KIB;

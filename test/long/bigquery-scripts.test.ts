@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { LIMITS } from '../../sandbox/bigquery/quotas.ts';
-import { messageOf, reasonOf, type World, withBigQuery } from './sandbox-bigquery-world.ts';
+import { messageOf, reasonOf, type World, withBigQuery } from './bigquery-world.ts';
 
 async function twoMarts(work: (world: World) => Promise<void>): Promise<void> {
   await withBigQuery(async (world) => {

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { serve } from '@hono/node-server';
 import { openBigQueryApi } from '../../sandbox/bigquery/bigquery-api.ts';
-import { folderBuckets } from './sandbox-bigquery-world.ts';
+import { folderBuckets } from './bigquery-world.ts';
 
 const folder = process.argv[2] ?? '';
 const api = await openBigQueryApi({

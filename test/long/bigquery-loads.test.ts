@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
-import { type JobAnswer, messageOf, reasonOf, tableRef, type World, withBigQuery } from './sandbox-bigquery-world.ts';
+import { type JobAnswer, messageOf, reasonOf, tableRef, type World, withBigQuery } from './bigquery-world.ts';
 
 const FIELDS = [
   { name: 'day', type: 'DATE', mode: 'NULLABLE' },
