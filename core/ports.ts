@@ -15,6 +15,7 @@ import type {
   TaskOutput,
   Verdict,
   WarehouseJob,
+  WarehouseTableOptions,
 } from './types.ts';
 
 /** The only source of now. */
@@ -148,15 +149,6 @@ export interface WarehouseTableDef {
   readonly description: string;
   /** What only a cloud warehouse keeps; the embedded one passes over it. */
   readonly options?: WarehouseTableOptions;
-}
-
-export interface WarehouseTableOptions {
-  /** Lower case, at most 63 characters. */
-  readonly labels: { readonly [key: string]: string };
-  /** Must every reader's query name the partitions that it reads? */
-  readonly requirePartitionFilter: boolean;
-  /** Partitions older than this are dropped by the warehouse; null: never. */
-  readonly partitionExpirationDays: number | null;
 }
 
 export interface MartBuild {

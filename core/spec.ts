@@ -1,6 +1,5 @@
 /** The Spec: one pipeline as its YAML declares it, with every default applied, so that nobody downstream guesses. */
-import type { WarehouseTableOptions } from './ports.ts';
-import type { ColumnType, JsonObject, Layer, Schedule, Task } from './types.ts';
+import type { ColumnType, JsonObject, Layer, Schedule, Task, WarehouseTableOptions } from './types.ts';
 
 /** Where in the YAML a thing stands; lines and columns from 1. */
 export interface SourceLocation {

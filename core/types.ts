@@ -210,7 +210,13 @@ export type TaskOutput =
   | { readonly kind: 'pinned'; readonly pinned: PinnedInputs }
   | { readonly kind: 'branch'; readonly follow: readonly string[]; readonly because: string }
   | { readonly kind: 'short_circuit'; readonly proceed: boolean; readonly because: string }
-  | { readonly kind: 'staged'; readonly staged: StagedTable; readonly jobs?: readonly WarehouseJob[] }
+  | {
+      readonly kind: 'staged';
+      readonly staged: StagedTable;
+      readonly jobs?: readonly WarehouseJob[];
+      /** Of a build that reads its own layer and that no pin fixes: the version it saw; null: there was none. */
+      readonly basedOn?: number | null;
+    }
   | { readonly kind: 'report'; readonly report: ReportRef }
   | { readonly kind: 'published'; readonly publication: PublicationRef; readonly jobs?: readonly WarehouseJob[] }
   | { readonly kind: 'loaded'; readonly receipts: readonly LoadReceipt[]; readonly jobs?: readonly WarehouseJob[] }
@@ -467,6 +473,16 @@ export interface ReportRef {
 // ------------------------------------------------------------------ warehouse
 
 /** What the warehouse said about one partition. */
+/** What of a table only a cloud warehouse keeps. */
+export interface WarehouseTableOptions {
+  /** Lower case, at most 63 characters. */
+  readonly labels: { readonly [key: string]: string };
+  /** Must every reader's query name the partitions that it reads? */
+  readonly requirePartitionFilter: boolean;
+  /** Partitions older than this are dropped by the warehouse; null: never. */
+  readonly partitionExpirationDays: number | null;
+}
+
 /** One job of a cloud warehouse as it ended, with what it cost. */
 export interface WarehouseJob {
   readonly kind: 'load' | 'query' | 'copy' | 'extract';

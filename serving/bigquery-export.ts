@@ -1,15 +1,16 @@
 /** A built mart in BigQuery -> canonical Parquet on this machine, one file a partition, the same bytes for the same rows. */
+import { randomUUID } from 'node:crypto';
 import { PipelineError } from '../core/errors.ts';
 import type { ObjectStore, Warehouse, WarehouseTableDef, WarehouseUse } from '../core/ports.ts';
 import { DuckDbSession, fileList } from '../engine/duckdb-session.ts';
 import { identifiers } from '../engine/sql-text.ts';
 import { writePartitions } from '../engine/write-partitions.ts';
 import type { BigQueryClient } from './bigquery-client.ts';
+import { BigQueryFaultError } from './bigquery-errors.ts';
 import { jobIdOf } from './bigquery-job-ids.ts';
 import type { BigQueryJobs } from './bigquery-jobs.ts';
 import type { BigQueryLedger } from './bigquery-ledger.ts';
 import type { BuildRecord } from './bigquery-ledger-entries.ts';
-import type { BigQueryJob } from './bigquery-resources.ts';
 import type { BigQueryTables } from './bigquery-tables.ts';
 import { columnSchemas, displayName } from './duckdb-tables.ts';
 
@@ -59,7 +60,10 @@ export async function exportBuiltMart(
   }
 }
 
-/** Prefix of the objects that the job wrote. */
+/**
+ * Prefix of the objects that the job wrote. Nobody else has it: a second scheduler may export the same build at the same
+ * time, and each of the two takes its objects away when it has read them. What a kill leaves, `assay gc` removes.
+ */
 async function extract(options: ExportOptions, def: WarehouseTableDef, build: BuildRecord): Promise<string> {
   const { client, jobs, tables, store } = options;
   const staging = tables.stagingRef(build.stagingTable);
@@ -69,11 +73,11 @@ async function extract(options: ExportOptions, def: WarehouseTableDef, build: Bu
     location: client.location,
     table: displayName(def),
     turns: [{ epoch: build.token, after: null }],
-    content: build.identity,
+    content: [build.identity, randomUUID()],
     words: [def.table],
   });
   const prefix = `_export/${jobId}/`;
-  await jobs.run({
+  const job = jobs.run({
     jobId,
     kind: 'extract',
     table: `${staging.datasetId}.${staging.tableId}`,
@@ -86,26 +90,18 @@ async function extract(options: ExportOptions, def: WarehouseTableDef, build: Bu
         compression: 'SNAPPY',
       },
     },
-    // An earlier try may have taken its objects away again.
-    isUsable: async (job) => (await countObjects(store, prefix)) === filesOf(job),
+  });
+  await job.catch((thrown: unknown) => {
+    const isGone = thrown instanceof BigQueryFaultError && thrown.fault.reason === 'notFound';
+    throw isGone ? nothingBuilt(def, thrown) : thrown;
   });
   return prefix;
 }
 
-async function countObjects(store: ObjectStore, prefix: string): Promise<number> {
-  let count = 0;
-  for await (const _object of store.list(prefix)) count += 1;
-  return count;
-}
-
-function filesOf(job: BigQueryJob): number {
-  return Number(job.statistics?.extract?.destinationUriFileCounts?.[0] ?? -1);
-}
-
-function nothingBuilt(def: WarehouseTableDef): PipelineError {
+function nothingBuilt(def: WarehouseTableDef, cause?: unknown): PipelineError {
   return new PipelineError(
     'state_conflict',
     `Nothing is built for ${displayName(def)}: another run has taken or replaced it. No mart was changed. Clear the task that builds it.`,
-    { context: { table: displayName(def) } },
+    { context: { table: displayName(def) }, cause },
   );
 }

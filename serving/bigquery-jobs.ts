@@ -35,11 +35,14 @@ export interface JobOptions {
   readonly labels: Labels;
   readonly reservation: string | null;
   readonly pricePerTib: number;
-  /** First pause between two looks at a running job. Default 200 ms; it grows to 5 s. */
+  /** First pause between two looks at a running job. Default 25 ms; it grows to 5 s. */
   readonly firstPollMs?: number;
 }
 
 const TIB = 2 ** 40;
+/** Small jobs end within a blink; nine looks bring a long one to a look every second and less. */
+const FIRST_POLL_MS = 25;
+const POLL_GROWTH = 1.6;
 const MAX_POLL_MS = 5_000;
 /** Runs of one job in one call: transient failures within finished jobs. */
 const MAX_RUNS = 6;
@@ -137,9 +140,9 @@ export class BigQueryJobs {
     let job = started;
     try {
       for (
-        let pauseMs = firstPollMs ?? 200;
+        let pauseMs = firstPollMs ?? FIRST_POLL_MS;
         job.status?.state !== 'DONE';
-        pauseMs = Math.min(pauseMs * 1.5, MAX_POLL_MS)
+        pauseMs = Math.min(pauseMs * POLL_GROWTH, MAX_POLL_MS)
       ) {
         this.#note(jobId, job.status?.state === 'PENDING' ? 'waiting' : 'running');
         await client.pause(pauseMs);

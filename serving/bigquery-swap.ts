@@ -1,5 +1,6 @@
 /** The built marts of a run -> visible together: one transaction over all of them, or one free copy job for each. */
 import { PipelineError } from '../core/errors.ts';
+import { mapParallel } from '../core/map-parallel.ts';
 import { isDay } from '../core/partition.ts';
 import type { Clock, Warehouse, WarehouseTableDef, WarehouseUse } from '../core/ports.ts';
 import type { BigQueryClient } from './bigquery-client.ts';
@@ -38,6 +39,9 @@ export interface SwapOptions {
   readonly use: WarehouseUse;
 }
 
+/** Each has a ledger and tables of its own, so that what is looked up and noted of them need not wait for one another. */
+const MARTS_AT_ONCE = 8;
+
 type SwapBuild = Parameters<Warehouse['swapMarts']>[0][number];
 
 /** What is to become visible of one mart. */
@@ -66,10 +70,10 @@ export async function swapBuiltMarts(
   builds: readonly SwapBuild[],
   removed: { readonly [table: string]: readonly string[] },
 ): Promise<void> {
-  const planned: MartSwap[] = [];
-  for (const build of builds) planned.push(await plan(options, build, removed[build.def.table] ?? []));
-  const ready: ReadySwap[] = [];
-  for (const each of planned) ready.push(await prepare(options, each));
+  const planned = await mapParallel(builds, MARTS_AT_ONCE, (build) =>
+    plan(options, build, removed[build.def.table] ?? []),
+  );
+  const ready = await mapParallel(planned, MARTS_AT_ONCE, (each) => prepare(options, each));
   const changing = ready.filter(({ wanted, gone }) => wanted.size > 0 || gone.length > 0);
   if (changing.length > LIMITS.tablesPerTransaction && options.swap === 'transaction') throw tooMany(changing.length);
   const byCopy = options.swap === 'copy' ? changing.filter(isCopyable) : [];
@@ -84,7 +88,7 @@ export async function swapBuiltMarts(
     }
   }
   if (failures.length > 0) throw failures[0];
-  for (const each of ready) await forgetBuild(options, each);
+  await mapParallel(ready, MARTS_AT_ONCE, (each) => forgetBuild(options, each));
 }
 
 async function plan(options: SwapOptions, build: SwapBuild, removed: readonly string[]): Promise<MartSwap> {
@@ -138,7 +142,9 @@ async function transact(options: SwapOptions, marts: readonly ReadySwap[]): Prom
     what,
     configuration,
   });
-  for (const mart of marts) await remember(options, mart, (partition) => outcomeOf(mart, partition, job));
+  await mapParallel(marts, MARTS_AT_ONCE, (mart) =>
+    remember(options, mart, (partition) => outcomeOf(mart, partition, job)),
+  );
 }
 
 const touched = ({ wanted, gone }: MartSwap): readonly string[] => [...wanted.keys(), ...gone];

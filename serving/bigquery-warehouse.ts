@@ -42,7 +42,7 @@ export interface BigQueryWarehouseOptions {
   readonly parallelJobs: number;
   readonly clock: Clock;
   readonly use: WarehouseUse;
-  /** Pauses before the first repeat of a request and between the first looks at a running job; they grow. Default 500 and 200. */
+  /** Pauses before the first repeat of a request and between the first looks at a running job; they grow. Default 500 and 25. */
   readonly firstRetryMs?: number;
   readonly firstPollMs?: number;
 }

@@ -80,12 +80,18 @@ function assertPassed(report: ReportRef, layer: PublishedLayer): void {
   );
 }
 
-/** The oldest version of the layer that any pin of this run fixed; undefined where none did. */
+/** The oldest version of the layer that any pin of this run fixed, else that any build of it saw; undefined where none did. */
 function basedOnOf(context: TaskContext, layer: PublishedLayer): number | null | undefined {
-  const pinned = Object.values(context.outputs).flatMap((output: TaskOutput) => {
+  const outputs = Object.values(context.outputs);
+  const pinned = outputs.flatMap((output: TaskOutput) => {
     const sequence = output.kind === 'pinned' ? output.pinned.publications[layer] : undefined;
     return sequence === undefined ? [] : [sequence ?? 0];
   });
-  if (pinned.length === 0) return undefined;
-  return Math.min(...pinned) || null;
+  const seen = outputs.flatMap((output) => {
+    if (output.kind !== 'staged' || output.staged.layer !== layer || output.staged.unchanged) return [];
+    return output.basedOn === undefined ? [] : [output.basedOn ?? 0];
+  });
+  const sequences = pinned.length > 0 ? pinned : seen;
+  if (sequences.length === 0) return undefined;
+  return Math.min(...sequences) || null;
 }

@@ -24,6 +24,8 @@ export interface GoldRun {
   readonly firstDay?: Day;
   readonly runId?: string;
   readonly crash?: Crash;
+  /** What somebody else does at that moment. */
+  readonly meanwhile?: { readonly at: Crash; readonly act: () => Promise<unknown> };
 }
 
 export class CrashError extends Error {}
@@ -33,6 +35,8 @@ export class GoldLake {
   readonly warehousePath: string;
   /** Methods of the warehouse in the order of their calls. */
   readonly calls: string[] = [];
+  /** What each build saw of gold; the publish task finds it among its outputs. */
+  readonly #basedOn = new Map<StagedTable, number | null | undefined>();
   readonly #folder: string;
   #spec: Spec;
   #step = 0;
@@ -64,12 +68,17 @@ export class GoldLake {
     });
     const output = await handler(await this.#context('build', 'gold', [mart], run, {}));
     if (output.kind !== 'staged') throw new Error(`the handler gave ${output.kind}`);
+    this.#basedOn.set(output.staged, output.basedOn);
     return output.staged;
   }
 
   async publish(staged: readonly StagedTable[], run: GoldRun): Promise<TaskOutput> {
     const outputs = Object.fromEntries(
-      staged.map((table) => [`build.${table.table}`, { kind: 'staged', staged: table } as const]),
+      staged.map((table) => {
+        const basedOn = this.#basedOn.get(table);
+        const output = { kind: 'staged', staged: table, ...(basedOn === undefined ? {} : { basedOn }) } as const;
+        return [`build.${table.table}`, output];
+      }),
     );
     const tables = staged.map(({ table }) => table);
     const publish: TaskHandler = async (context) => {
@@ -130,7 +139,9 @@ export class GoldLake {
           return async (...args: unknown[]) => {
             this.calls.push(name);
             crashAt(run, `before ${name}`);
+            if (run.meanwhile?.at === `before ${name}`) await run.meanwhile.act();
             const result: unknown = await method.apply(target, args);
+            if (run.meanwhile?.at === `after ${name}`) await run.meanwhile.act();
             crashAt(run, `after ${name}`);
             return result;
           };

@@ -35,6 +35,8 @@ interface Setting {
   readonly upstream?: readonly string[];
   readonly tables?: readonly string[];
   readonly signal?: AbortSignal;
+  /** What the builds saw of the layer; left out: they do not say. */
+  readonly basedOn?: number | null;
 }
 
 /** Runs the handler against a store that records the request; two staged tables wait there. */
@@ -60,7 +62,8 @@ async function handle(setting: Setting): Promise<{ output: TaskOutput; request: 
       },
     });
     const outputs: Record<string, TaskOutput> = { ...setting.outputs };
-    for (const table of staged.tables) outputs[`base.${table.table}`] = { kind: 'staged', staged: table };
+    const seen = setting.basedOn === undefined ? {} : { basedOn: setting.basedOn };
+    for (const table of staged.tables) outputs[`base.${table.table}`] = { kind: 'staged', staged: table, ...seen };
     const context = {
       task: {
         id: 'promote',
@@ -108,6 +111,16 @@ describe('the publish task', () => {
     const unpinned = await handle({ outputs: {} });
     assert.ok(unpinned.request && !('basedOn' in unpinned.request));
     assert.equal(unpinned.request.verdict, null);
+  });
+
+  test('says which version the builds saw where no pin tells', async () => {
+    assert.equal((await handle({ outputs: {}, basedOn: null })).request?.basedOn, null);
+    await assert.rejects(
+      handle({ outputs: {}, basedOn: 3 }),
+      withCode('publish_conflict', /version 3, on which it was built/),
+    );
+    const both = await handle({ outputs: { pin: pinned({ silver: null }) }, basedOn: 3 });
+    assert.equal(both.request?.basedOn, null);
   });
 
   test('takes the report of its own layer, not one of another', async () => {

@@ -1,8 +1,11 @@
 /** One mart and the warehouse -> its partitions that are not what their inputs make of them, built beside the target and staged. */
 import { resolve } from 'node:path';
+import { PipelineError } from '../../core/errors.ts';
+import { canonicalJson } from '../../core/fingerprint.ts';
 import { hivePartition } from '../../core/partition.ts';
 import type {
   OpenWarehouse,
+  PublicationReader,
   PublicationStore,
   TaskContext,
   TaskHandler,
@@ -15,7 +18,7 @@ import { stagePartitions } from '../../core/stage-partitions.ts';
 import type { DataPartition, JsonObject, PublishedLayer, PublishedTable, StagedTable } from '../../core/types.ts';
 import { type MartState, martState, readMartState } from './mart-state.ts';
 import { type Contents, expectedContents, logicFingerprint, type MartInput, partitionsToBuild } from './plan-mart.ts';
-import { mirrorTable, readVisible, tableDefinition } from './published-tables.ts';
+import { mirrorTable, readVisible, tableDefinition, type VisibleTable } from './published-tables.ts';
 
 export interface BuildGoldDeps {
   readonly publications: PublicationStore;
@@ -43,17 +46,18 @@ interface Plan {
 export function createBuildGoldHandler(deps: BuildGoldDeps): TaskHandler {
   return async (context) => {
     const mart = martOf(context);
-    const published = (await deps.publications.current('gold'))?.tables[mart.name];
+    const gold = await deps.publications.current('gold');
+    const published = gold?.tables[mart.name];
     const warehouse = await deps.openWarehouse(context);
     try {
-      const { inputs, versions } = await prepareInputs(deps, context, warehouse, mart);
+      const { inputs, read, versions } = await prepareInputs(deps, context, warehouse, mart);
       const loaded = await warehouse.loaded('gold', mart.name);
       // A change of columns that the visible table cannot take is told here, before anything is published.
       if (loaded !== 'absent') await warehouse.ensureTable(martDefinition(mart));
       const plan = planBuild(mart, inputs, loaded, published);
       if (plan === null) return { kind: 'staged', staged: unchanged(context, mart, published), jobs: warehouse.jobs() };
-      const staged = await buildAndStage(deps, context, warehouse, { mart, plan, published, versions });
-      return { kind: 'staged', staged, jobs: warehouse.jobs() };
+      const staged = await buildAndStage(deps, context, warehouse, { mart, plan, published, read, versions });
+      return { kind: 'staged', staged, jobs: warehouse.jobs(), basedOn: gold?.sequence ?? null };
     } finally {
       await warehouse.close();
     }
@@ -72,8 +76,13 @@ async function prepareInputs(
   context: TaskContext,
   warehouse: Warehouse,
   mart: MartSpec,
-): Promise<{ readonly inputs: readonly MartInput[]; readonly versions: MartState['versions'] }> {
+): Promise<{
+  readonly inputs: readonly MartInput[];
+  readonly read: readonly VisibleTable[];
+  readonly versions: MartState['versions'];
+}> {
   const inputs: MartInput[] = [];
+  const read: VisibleTable[] = [];
   const versions: { [layer in PublishedLayer]?: number } = {};
   for (const { layer, table } of mart.inputs) {
     if (layer === 'bronze') throw new Error(`mart ${mart.name} reads bronze.${table}, which is never loaded`);
@@ -82,10 +91,36 @@ async function prepareInputs(
     const loaded = await warehouse.loaded(layer, table);
     if (loaded === 'absent') throw new Error(`${layer}.${table} is absent right after it was loaded`);
     inputs.push({ layer, table, partitionKey: visible.published.partitionKey, loaded });
+    read.push(visible);
     versions[layer] = visible.sequence;
   }
-  return { inputs, versions };
+  return { inputs, read, versions };
 }
+
+/**
+ * A warehouse that several schedulers load may have got newer rows under the running query. Whoever loads them has published
+ * them before, so what is published still as it was when the query has ended was in the warehouse all the time.
+ */
+async function assertStillPublished(
+  publications: PublicationReader,
+  mart: MartSpec,
+  read: readonly VisibleTable[],
+): Promise<void> {
+  for (const before of read) {
+    const now = await readVisible(publications, before.layer, before.name);
+    const isSame = now.sequence === before.sequence || contentOf(now) === contentOf(before);
+    if (isSame) continue;
+    throw new PipelineError(
+      'state_conflict',
+      `${before.layer}.${before.name} was published again, in version ${now.sequence}, while ${mart.name} was built from version ` +
+        `${before.sequence}: nobody can say which of the two the query read. Nothing was published. Clear the tasks that build the marts.`,
+      { context: { layer: before.layer, table: before.name } },
+    );
+  }
+}
+
+const contentOf = ({ published }: VisibleTable): string =>
+  canonicalJson(Object.values(published.partitions).map(({ value, fingerprint }) => [value, fingerprint]));
 
 /** Null where warehouse and publication both have what they should. */
 function planBuild(
@@ -123,10 +158,11 @@ async function buildAndStage(
     readonly mart: MartSpec;
     readonly plan: Plan;
     readonly published: PublishedTable | undefined;
+    readonly read: readonly VisibleTable[];
     readonly versions: MartState['versions'];
   },
 ): Promise<StagedTable> {
-  const { mart, plan, published, versions } = build;
+  const { mart, plan, published, read, versions } = build;
   const def = martDefinition(mart);
   const { rowsByPartition } = await warehouse.buildMart({
     def,
@@ -134,6 +170,7 @@ async function buildAndStage(
     days: plan.days,
     fingerprints: plan.fingerprints,
   });
+  await assertStillPublished(deps.publications, mart, read);
   const exported = await warehouse.exportBuilt(def, resolve(context.tempDir, mart.name));
   const staging = deps.publications.staging(context.run.dagId, context.run.runId, context.task.id, context.tryNumber);
   const partitions = await stagePartitions(

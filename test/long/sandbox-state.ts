@@ -31,16 +31,20 @@ const lakeOn = (store: ObjectStore): Lake => ({
 export const localLake = (project: string): Lake => lakeOn(openLocalStore({ root: `${project}/data/${PIPELINE}` }));
 
 export const sandboxLake = (url: string, cacheFolder: string): Lake =>
-  lakeOn(
-    openGcsStore({
-      bucket: BUCKET,
-      prefix: `${PIPELINE}/`,
-      cache: { folder: cacheFolder, maxBytes: 1e9 },
-      projectId: PROJECT,
-      keyFile: null,
-      endpoint: url,
-    }),
-  );
+  lakeOn(sandboxStore(url, cacheFolder, `${PIPELINE}/`));
+
+export const sandboxBronze = (url: string, cacheFolder: string): ObjectStore =>
+  sandboxStore(url, cacheFolder, `${PIPELINE}/bronze/`);
+
+const sandboxStore = (url: string, cacheFolder: string, prefix: string): ObjectStore =>
+  openGcsStore({
+    bucket: BUCKET,
+    prefix,
+    cache: { folder: cacheFolder, maxBytes: 1e9 },
+    projectId: PROJECT,
+    keyFile: null,
+    endpoint: url,
+  });
 
 /** What files hold: checksum and size by `gold.fct_x@2025-10-01`. Two runs on the same bronze come to the same. */
 export async function visibleContents({ publications }: Lake): Promise<Readonly<Record<string, string>>> {
@@ -163,9 +167,29 @@ export async function rowsOf(url: string, query: string): Promise<readonly strin
   return (answer.rows ?? []).map(({ f }) => JSON.stringify(f.map(({ v }) => v)));
 }
 
+/** How many rows each mart has, all counted by one statement; null while one of them is not there yet. */
+export async function countedMarts(url: string, marts: readonly string[]): Promise<readonly number[] | null> {
+  const counts = marts.map((mart) => `(SELECT COUNT(*) FROM ${PIPELINE}_gold.${mart})`);
+  const answer = await fetch(`${url}/bigquery/v2/projects/${PROJECT}/queries`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query: `SELECT ${counts.join(', ')}`, useLegacySql: false }),
+  });
+  const text = await answer.text();
+  if (answer.status === 404) return null;
+  assert.ok(answer.ok, text);
+  const { rows } = JSON.parse(text) as { rows: readonly { f: readonly { v: string }[] }[] };
+  return (rows[0]?.f ?? []).map(({ v }) => Number(v));
+}
+
 /** Each table of enriched and gold in BigQuery has exactly the rows of its published files, none twice. */
 export async function assertWarehouseHoldsThePublished(url: string, lake: Lake): Promise<void> {
-  await ensureDataset(url, 'judge');
+  const { datasets = [] } = await call<{ datasets?: readonly { datasetReference: { datasetId: string } }[] }>(
+    url,
+    'datasets',
+  );
+  if (!datasets.some(({ datasetReference }) => datasetReference.datasetId === 'judge'))
+    await call(url, 'datasets', { datasetReference: { datasetId: 'judge', projectId: PROJECT }, location: 'US' });
   for (const layer of ['enriched', 'gold'] as const) {
     const tables = (await lake.publications.current(layer))?.tables ?? {};
     assert.ok(Object.keys(tables).length > 0, `${layer} is empty`);
@@ -188,10 +212,6 @@ export async function assertWarehouseHoldsThePublished(url: string, lake: Lake):
       assert.equal(counted, JSON.stringify([rows, rows, '0', '0']), live);
     }
   }
-}
-
-async function ensureDataset(url: string, datasetId: string): Promise<void> {
-  await call(url, 'datasets', { datasetReference: { datasetId, projectId: PROJECT }, location: 'US' });
 }
 
 async function loadAside(url: string, live: string, table: string, sourceUris: readonly string[]): Promise<void> {
