@@ -31,3 +31,12 @@ export async function timeMs(work: () => Promise<unknown>): Promise<number> {
   await work();
   return performance.now() - began;
 }
+
+/** `--files=20` of the command line; `byDefault` where it is left out. */
+export function sizeFlag(name: string, byDefault: number): number {
+  const given = process.argv.find((arg) => arg.startsWith(`--${name}=`));
+  if (given === undefined) return byDefault;
+  const value = Number(given.slice(name.length + 3));
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new Error(`${given}: expected a whole number above 0`);
+}

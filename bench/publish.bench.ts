@@ -1,28 +1,24 @@
 /** How fast are a gigabyte in 200 files, and one changed partition of 1,000, published into a folder? */
-import { copyFile, mkdir, mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mapParallel } from '../core/map-parallel.ts';
-import type { PublishRequest } from '../core/ports.ts';
-import { EMPTY_ACCOUNT } from '../core/row-account.ts';
-import { dataPartition } from '../core/stage-partitions.ts';
-import type { DataFile, StagedTable } from '../core/types.ts';
 import { openLocalStore } from '../storage/local-store.ts';
 import { openPublications, type Publications } from '../storage/publications.ts';
 import { type Figure, printFigures, timeMs } from './measure.ts';
+import {
+  FILE_BYTES,
+  FILES,
+  type LocalFile,
+  PARALLEL,
+  PARTITIONS,
+  publish,
+  writeSmall,
+  writeSource,
+} from './publish-files.ts';
 
-const FILES = 200;
-const FILE_BYTES = 5_000_000;
-const PARTITIONS = 1_000;
 const RUNS = 3;
-const PARALLEL = 8;
 const clock = { now: () => Date.now() };
-
-interface LocalFile {
-  readonly path: string;
-  readonly localPath: string;
-  readonly rows: number;
-}
 
 export async function bench(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'assay-bench-'));
@@ -83,29 +79,6 @@ async function onePartition(folder: string): Promise<Figure[]> {
 const openLake = (root: string): Publications =>
   openPublications({ store: openLocalStore({ root }), pipeline: 'bench', clock });
 
-async function writeSource(folder: string): Promise<readonly LocalFile[]> {
-  await mkdir(folder, { recursive: true });
-  const body = Buffer.alloc(FILE_BYTES);
-  for (let at = 0; at < FILE_BYTES; at += 4) body.writeInt32LE((at * 2_654_435_761) | 0, at);
-  const files: LocalFile[] = [];
-  for (let index = 0; index < FILES; index += 1) {
-    body.writeUInt32LE(index, 0);
-    const localPath = join(folder, String(index));
-    await writeFile(localPath, body);
-    files.push({ path: `p=${index}/part-00000.parquet`, localPath, rows: 1 });
-  }
-  return files;
-}
-
-async function writeSmall(folder: string, partitions: readonly string[], text = 'x'): Promise<readonly LocalFile[]> {
-  await mkdir(folder, { recursive: true });
-  return mapParallel(partitions, PARALLEL, async (value) => {
-    const localPath = join(folder, value);
-    await writeFile(localPath, `${value} ${text}`);
-    return { path: `p=${value}/part-00000.parquet`, localPath, rows: 1 };
-  });
-}
-
 async function copyAll(files: readonly LocalFile[], target: string): Promise<void> {
   await mapParallel(files, PARALLEL, async ({ path, localPath }) => {
     const to = join(target, path);
@@ -127,41 +100,3 @@ async function publishCopies(files: readonly LocalFile[], target: string): Promi
   });
   await publish(openLake(join(target, 'lake')), 'all', copies);
 }
-
-async function publish(
-  lake: Publications,
-  runId: string,
-  files: readonly LocalFile[],
-  basedOn: number | null = null,
-): Promise<void> {
-  const staged = await lake.staging('dag', runId, 'build', 1).stageFiles('silver', 't', files);
-  const request: PublishRequest = {
-    layer: 'silver',
-    dagId: 'dag',
-    runId,
-    interval: { startMs: 0, endMs: 1 },
-    tables: [stagedTable(staged)],
-    reportDigest: null,
-    verdict: null,
-    basedOn,
-  };
-  await lake.publish(request);
-}
-
-const stagedTable = (files: readonly DataFile[]): StagedTable => ({
-  layer: 'silver',
-  table: 't',
-  columns: [{ name: 'id', type: 'string' }],
-  primaryKey: ['id'],
-  partitionKey: 'p',
-  unchanged: false,
-  partitions: files.map((file) => dataPartition(/\/p=([^/]+)\//.exec(file.key)?.[1] ?? '', [file])),
-  removed: [],
-  replacesAll: false,
-  account: EMPTY_ACCOUNT,
-  quarantine: [],
-  buildCounts: {},
-  inputs: {},
-  logicFingerprint: 'bench',
-  state: {},
-});

@@ -1,4 +1,4 @@
-/** `npm run bench -- <name>`: runs one question, or all, and says on what machine. */
+/** `npm run bench -- <name>`: runs one question, or all, and says on what machine. `--files=20` and the like make one smaller. */
 import { readdirSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -8,7 +8,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const all = readdirSync(here)
   .filter((file) => file.endsWith('.bench.js'))
   .map((file) => file.replace('.bench.js', ''));
-const wanted = process.argv.slice(2);
+const wanted = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
 const unknown = wanted.filter((name) => !all.includes(name));
 if (unknown.length > 0) {
   process.stderr.write(`There is no bench ${unknown.join(', ')}. There are: ${all.join(', ')}.\n`);

@@ -166,7 +166,13 @@ export function coerced(value: Sql, target: SqlType): string {
 
 /** A FLOAT64 literal: DuckDB reads `0.5` as a DECIMAL. */
 export function floatLiteral(value: string): Sql {
-  return { text: `CAST(${value} AS DOUBLE)`, type: FLOAT64, literal: { kind: 'float', value } };
+  // Without an exponent DuckDB reads a DECIMAL first, and from 16 digits on the cast of that is not the nearest FLOAT64.
+  const isExact = /e/i.test(value) || value.replace(/[^0-9]/g, '').length <= 15;
+  return {
+    text: `CAST(${isExact ? value : `${value}e0`} AS DOUBLE)`,
+    type: FLOAT64,
+    literal: { kind: 'float', value },
+  };
 }
 
 /** Next to what is of no known type, DuckDB decides what `0.5` is. */

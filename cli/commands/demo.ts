@@ -45,6 +45,8 @@ export async function demo(given: GlobalFlags, dir: string | undefined, options:
   const project = await demoProject(flags, dir);
   const bronzeDir = generatedBronze(project.settings);
   if (options.reset) await reset(project);
+  // A sandbox starts while bronze is generated; whether it did is told by whoever needs it first.
+  connected(project.settings).catch(() => {});
   const plan = await generate(bronzeDir, options);
   await deliver(project.settings, bronzeDir);
   const outcomes = await runAll(project, plan);

@@ -172,7 +172,7 @@ test('a FLOAT64 is rounded by its exact value, half away from zero', async () =>
   await fc.assert(
     fc.asyncProperty(fc.array(value, { minLength: 1, maxLength: 50 }), digits, async (values, places) => {
       const duckSql = toDuckDbExpression(`ROUND(f, ${places})`, {}, [{ name: 'f', type: 'float64' }]);
-      const rows = values.map((each, index) => `(${index}, ${each}::DOUBLE)`).join(', ');
+      const rows = values.map((each, index) => `(${index}, CAST('${each}' AS DOUBLE))`).join(', ');
       const found = await session.rows(`SELECT ${duckSql} AS r FROM (VALUES ${rows}) AS t(i, f) ORDER BY i`);
       const expected = values.map((each) =>
         Math.abs(each) * 10 ** places < 2 ** 52 ? Number(roundedUnits(each, places)) / 10 ** places : each,

@@ -230,6 +230,7 @@ const EXPRESSIONS: readonly (readonly [googleSql: string, expected: string | nul
   // texts of numbers and instants
   [`CAST('0x1F' AS INT64)`, '31'],
   [`SAFE_CAST('-0x10' AS FLOAT64)`, '-16'],
+  [`0.010499999999999999 < CAST('0.0105' AS FLOAT64)`, 'true'],
   [`SAFE_CAST('2025-01-05 24:00:00' AS TIMESTAMP)`, null],
   [`CAST('2025-01-05 10:00:00-0800' AS TIMESTAMP)`, '2025-01-05 18:00:00+00'],
   [`CAST('2025-01-05 10:00:00+5' AS TIMESTAMP)`, '2025-01-05 05:00:00+00'],
