@@ -1,4 +1,7 @@
-/** How fast are many partitions loaded into one table of BigQuery's stand-in, one at a time, side by side, and at the pace of the quotas? */
+/**
+ * How fast are many partitions loaded into one table of BigQuery's stand-in, one at a time, side by side, and at the pace of
+ * the quotas? The stand-in works on one job at a time, so that here side by side saves the waits between jobs and no more.
+ */
 import { addDays } from '../core/partition.ts';
 import type { DataPartition } from '../core/types.ts';
 import { rows, SALES } from '../test/contract/warehouse-contract.ts';

@@ -7,10 +7,11 @@ import { EMPTY_ACCOUNT } from '../core/row-account.ts';
 import { dataPartition } from '../core/stage-partitions.ts';
 import type { DataFile, StagedTable } from '../core/types.ts';
 import type { Publications } from '../storage/publications.ts';
+import { sizeFlag } from './measure.ts';
 
-export const FILES = 200;
+export const FILES = sizeFlag('files', 200);
 export const FILE_BYTES = 5_000_000;
-export const PARTITIONS = 1_000;
+export const PARTITIONS = sizeFlag('partitions', 1_000);
 export const PARALLEL = 8;
 
 export interface LocalFile {

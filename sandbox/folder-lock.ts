@@ -40,7 +40,8 @@ function takeOver(folder: string, path: string, draft: string): void {
   if (held) {
     if (isAlive(held)) throw lockedBy(folder, held);
     const right = join(folder, `lock-after-${held.token}`);
-    if (!tryLink(draft, right)) throw lockedBy(folder, held);
+    // Whoever made it may have died as well; then the right itself is taken over.
+    if (!tryLink(draft, right)) takeOver(folder, right, draft);
     if (readHolder(path)?.token === held.token) unlinkSync(path);
     const isOurs = tryLink(draft, path);
     unlinkSync(right);

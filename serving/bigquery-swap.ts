@@ -5,6 +5,7 @@ import { isDay } from '../core/partition.ts';
 import type { Clock, Warehouse, WarehouseTableDef, WarehouseUse } from '../core/ports.ts';
 import type { BigQueryClient } from './bigquery-client.ts';
 import { assertWithinLimit, bytesText, moneyText } from './bigquery-costs.ts';
+import { BigQueryFaultError } from './bigquery-errors.ts';
 import { type JobIdentity, jobIdOf } from './bigquery-job-ids.ts';
 import type { BigQueryJobs, FinishedJob } from './bigquery-jobs.ts';
 import type { BigQueryLedger } from './bigquery-ledger.ts';
@@ -66,6 +67,32 @@ interface ReadySwap extends MartSwap {
  * @throws PipelineError `state_conflict` where something is not built, before anything is changed
  */
 export async function swapBuiltMarts(
+  options: SwapOptions,
+  builds: readonly SwapBuild[],
+  removed: { readonly [table: string]: readonly string[] },
+): Promise<void> {
+  try {
+    await swapWhatIsMissing(options, builds, removed);
+  } catch (thrown) {
+    // Another scheduler may have swapped these very builds, noted it, and only then dropped their tables.
+    if (!isGone(thrown)) throw thrown;
+    await swapWhatIsMissing(options, builds, removed).catch((again: unknown) => {
+      throw isGone(again) ? buildTaken(again) : again;
+    });
+  }
+}
+
+const isGone = (thrown: unknown): boolean => thrown instanceof BigQueryFaultError && thrown.fault.reason === 'notFound';
+
+function buildTaken(cause: unknown): PipelineError {
+  return new PipelineError(
+    'state_conflict',
+    'What was built for the marts is gone: another run has taken or replaced it. Readers see each mart whole. Clear the tasks that build the marts.',
+    { cause },
+  );
+}
+
+async function swapWhatIsMissing(
   options: SwapOptions,
   builds: readonly SwapBuild[],
   removed: { readonly [table: string]: readonly string[] },

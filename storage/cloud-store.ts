@@ -1,7 +1,7 @@
 /** Single requests to a bucket -> an ObjectStore: repeats what is safe to repeat, and looks again where a reply is lost. */
 
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { crc32c as update } from '@node-rs/crc32';
 import type { ByteRange, ObjectInfo, ObjectStore, Precondition } from '../core/ports.ts';
 import type { CloudApi, CloudObject, WriteOrder } from './cloud-api.ts';
@@ -126,10 +126,13 @@ export function openCloudStore(api: CloudApi, options: CloudStoreOptions): Objec
   }
 
   async function putFile(name: string, path: string, precondition: Precondition | undefined): Promise<ObjectInfo> {
-    const digest = await digestFile(path).catch((thrown: unknown) => {
-      throw storageError(thrown, `send ${name}`, path);
-    });
-    if (digest.sizeBytes <= api.oneRequestBytes) return put(name, await readFile(path), precondition);
+    const local = async <T>(read: Promise<T>): Promise<T> =>
+      read.catch((thrown: unknown) => {
+        throw storageError(thrown, `send ${name}`, path);
+      });
+    const { size } = await local(stat(path));
+    if (size <= api.oneRequestBytes) return put(name, await local(readFile(path)), precondition);
+    const digest = await local(digestFile(path));
     return settle(await writeOnce(name, precondition, (order) => api.upload(name, path, digest, order, retry)), digest);
   }
 

@@ -4,7 +4,7 @@ import type { Storage } from '@google-cloud/storage';
 import type { CloudApi, CloudObject, WriteOrder } from './cloud-api.ts';
 import { CloudFault, connectionFault, kindOfStatus, parseRetryAfter } from './cloud-fault.ts';
 import type { FileDigest } from './crc32c.ts';
-import { type HttpAnswer, type HttpRequest, send } from './gcs-http.ts';
+import { byteLength, type HttpAnswer, type HttpRequest, send } from './gcs-http.ts';
 import { uploadInChunks } from './gcs-upload.ts';
 
 const ONE_REQUEST_BYTES = 8 * 1024 * 1024;
@@ -35,8 +35,8 @@ export function openGcsApi(storage: Storage, bucket: string): CloudApi {
       ...request,
       url: text === '' ? request.url : `${request.url}?${text}`,
       headers: { 'user-agent': 'assay', ...(await authorization(request.url)), ...request.headers },
-      body: request.body ?? null,
-      timeoutMs: timeoutOf(request.body?.byteLength ?? 0),
+      body: request.body ?? [],
+      timeoutMs: timeoutOf(byteLength(request.body ?? [])),
     });
     // 308 is how an unfinished resumable upload answers.
     if (answer.status >= 200 && answer.status < 300) return answer;
@@ -92,12 +92,12 @@ export function openGcsApi(storage: Storage, bucket: string): CloudApi {
       const boundary = `assay-${randomUUID()}`;
       const resource = JSON.stringify(resourceOf(name, digest.crc32c, order));
       const type = contentTypeOf(name);
-      const parts = Buffer.concat([
+      const parts = [
         Buffer.from(`--${boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n${resource}\r\n`),
         Buffer.from(`--${boundary}\r\nContent-Type: ${type}\r\n\r\n`),
         body,
         Buffer.from(`\r\n--${boundary}--\r\n`),
-      ]);
+      ];
       const headers = { 'content-type': `multipart/related; boundary=${boundary}` };
       return inBucket(async () =>
         objectOf(
@@ -118,7 +118,7 @@ export function openGcsApi(storage: Storage, bucket: string): CloudApi {
           digest,
           retry,
           begin: () => beginUpload(name, digest, order),
-          send: (url, headers, body) => ask({ method: 'PUT', url, headers, body }),
+          send: (url, headers, body) => ask({ method: 'PUT', url, headers, body: body === null ? [] : [body] }),
           finish: (answer) => objectOf(jsonOf(answer)),
         }),
       ),
@@ -126,7 +126,7 @@ export function openGcsApi(storage: Storage, bucket: string): CloudApi {
     copy: async (source, name, order, retry) => {
       const url = `${urlOf(source.name)}/rewriteTo/b/${encodeURIComponent(bucket)}/o/${encodeURIComponent(name)}`;
       const { metadata, contentType } = resourceOf(name, null, order);
-      const body = Buffer.from(JSON.stringify({ metadata, contentType }));
+      const body = [Buffer.from(JSON.stringify({ metadata, contentType }))];
       const query = { ...conditionOf(order), ifSourceGenerationMatch: source.generation };
       const headers = { 'content-type': 'application/json' };
       const rewrite = async (token: string | null): Promise<Rewrite> =>
@@ -176,7 +176,7 @@ export function openGcsApi(storage: Storage, bucket: string): CloudApi {
           'x-upload-content-type': type,
           'x-upload-content-length': String(digest.sizeBytes),
         },
-        body: Buffer.from(JSON.stringify(resourceOf(name, digest.crc32c, order))),
+        body: [Buffer.from(JSON.stringify(resourceOf(name, digest.crc32c, order)))],
       },
       { uploadType: 'resumable', name, ...conditionOf(order) },
     );

@@ -7,7 +7,8 @@ export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly url: string;
   readonly headers: { readonly [name: string]: string };
-  readonly body: Uint8Array | null;
+  /** Sent one behind the other; none: no body. */
+  readonly body: readonly Uint8Array[];
   readonly timeoutMs: number;
 }
 
@@ -31,7 +32,7 @@ export async function send(request: HttpRequest): Promise<HttpAnswer> {
 function exchange({ method, url, headers, body, timeoutMs }: HttpRequest): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const open = url.startsWith('https:') ? httpsRequest : httpRequest;
-    const length = method === 'GET' || method === 'DELETE' ? {} : { 'content-length': String(body?.byteLength ?? 0) };
+    const length = method === 'GET' || method === 'DELETE' ? {} : { 'content-length': String(byteLength(body)) };
     const request = open(url, { method, headers: { ...headers, ...length } });
     let hasAnswer = false;
     const timer = setTimeout(() => {
@@ -52,9 +53,13 @@ function exchange({ method, url, headers, body, timeoutMs }: HttpRequest): Promi
     request.on('error', (thrown) => {
       if (!hasAnswer || thrown instanceof CloudFault) settle(() => reject(thrown));
     });
-    request.end(body ?? undefined);
+    for (const part of body) request.write(part);
+    request.end();
   });
 }
+
+export const byteLength = (parts: readonly Uint8Array[]): number =>
+  parts.reduce((sum, part) => sum + part.byteLength, 0);
 
 async function collect(response: IncomingMessage): Promise<HttpAnswer> {
   const chunks: Buffer[] = [];
