@@ -53,7 +53,11 @@ export class QueryPool implements AsyncDisposable {
 
   /** Starts what a first query would wait for. */
   warm(): void {
-    while (!this.#isClosed && this.#idle().length < this.#options.keepWarm && this.#workers.size < this.#options.slots)
+    while (
+      !this.#isClosed &&
+      this.#idle().length < this.#options.keepWarm &&
+      this.#living().length < this.#options.slots
+    )
       this.#fork();
   }
 
@@ -88,13 +92,18 @@ export class QueryPool implements AsyncDisposable {
     await this.close();
   }
 
+  /** One that was killed is still there until it has ended, but takes nothing more. */
+  #living(): readonly Worker[] {
+    return [...this.#workers].filter(({ child }) => !child.killed);
+  }
+
   #idle(): readonly Worker[] {
-    return [...this.#workers].filter((worker) => !worker.isBusy);
+    return this.#living().filter((worker) => !worker.isBusy);
   }
 
   #take(): Worker {
     const [idle] = this.#idle();
-    if (!idle && this.#workers.size >= this.#options.slots) {
+    if (!idle && this.#living().length >= this.#options.slots) {
       throw new PipelineError(
         'warehouse_quota',
         `${this.#options.slots} queries run already, and no more may at once. Ask again in a moment.`,
