@@ -6,7 +6,11 @@ import { bytes, dollars, number } from './task-words.ts';
 const PUBLISHED = ['silver', 'dims', 'enriched', 'gold'] as const;
 
 /** Counted from the bucket itself and from the jobs that the tasks ran. */
-export async function cloudLines(lake: Lake, instances: readonly TaskInstance[]): Promise<readonly string[]> {
+export async function cloudLines(
+  lake: Lake,
+  instances: readonly TaskInstance[],
+  swap: 'transaction' | 'copy',
+): Promise<readonly string[]> {
   const jobs = instances.flatMap(({ output }) => (output !== null && 'jobs' in output ? (output.jobs ?? []) : []));
   const loaded = instances.flatMap(({ output }) =>
     output?.kind === 'loaded' ? output.receipts.filter(({ changed }) => changed) : [],
@@ -16,9 +20,9 @@ export async function cloudLines(lake: Lake, instances: readonly TaskInstance[])
   const [example] = loaded;
   return [
     `objects    ${await stagedObjects(lake)}`,
-    `pointers   ${await pointers(lake)}, each moved by compare-and-set`,
-    `load jobs  ${number(countOf(jobs, 'load'))}, one a partition${example ? `, e.g. ${example.table} ${example.partition}` : ''}`,
-    `queries    ${number(countOf(jobs, 'query'))}, ${bytes(billed)} billed (${dollars(cost)}); marts of a run become visible in one transaction`,
+    `pointers   ${await pointers(lake)}`,
+    `load jobs  ${number(countOf(jobs, 'load'))} for ${number(loaded.length)} partitions${example ? `, e.g. ${example.table} ${example.partition}` : ''}`,
+    `queries    ${number(countOf(jobs, 'query'))}, ${bytes(billed)} billed (${dollars(cost)}); marts switched by ${swap}`,
   ];
 }
 
@@ -34,7 +38,7 @@ async function stagedObjects({ store }: Lake): Promise<string> {
       size += sizeBytes;
     }
   }
-  return `${number(count)} below ${store.displayName}<layer>/_staging/, ${bytes(size)}, none ever replaced`;
+  return `${number(count)} below ${store.displayName}<layer>/_staging/, ${bytes(size)}`;
 }
 
 async function pointers({ publications }: Lake): Promise<string> {

@@ -43,7 +43,11 @@ export async function connected(settings: Settings): Promise<Settings> {
   const folder = sandboxFolder(settings);
   const started = known.get(folder) ?? openSandbox(settings, folder);
   known.set(folder, started);
-  const url = await started;
+  const url = await started.catch((thrown: unknown) => {
+    // The next one who asks tries again.
+    known.delete(folder);
+    throw thrown;
+  });
   return {
     ...settings,
     values: {

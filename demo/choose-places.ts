@@ -71,8 +71,11 @@ function daysFor(
     return day !== last - 1 && (day !== last || rows >= ENOUGH_FOR_AN_ORPHAN);
   };
   const fit = all.filter(isFit);
-  const chosen = fit.length > 0 ? fit : all.filter((day) => day < last || all.length === 1);
-  return chosen.map((day) => [day, day]);
+  if (fit.length > 0) return fit.map((day) => [day, day]);
+  const isOrphan = fault.effect.kind === 'orphan';
+  const spare = all.filter((day) => (day < last || all.length === 1) && !(isOrphan && day === last - 1));
+  // Of two days the first is the day before the last.
+  return (spare.length > 0 ? spare : all.filter((day) => day === last)).map((day) => [day, day]);
 }
 
 /** A second delivery crosses from the days before the last to the last one only where that is meant. */

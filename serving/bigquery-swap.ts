@@ -82,12 +82,13 @@ export async function swapBuiltMarts(
   }
 }
 
-const isGone = (thrown: unknown): boolean => thrown instanceof BigQueryFaultError && thrown.fault.reason === 'notFound';
+const isGone = (thrown: unknown): thrown is BigQueryFaultError =>
+  thrown instanceof BigQueryFaultError && thrown.fault.reason === 'notFound';
 
-function buildTaken(cause: unknown): PipelineError {
+function buildTaken(cause: PipelineError): PipelineError {
   return new PipelineError(
     'state_conflict',
-    'What was built for the marts is gone: another run has taken or replaced it. Readers see each mart whole. Clear the tasks that build the marts.',
+    `${cause.message} Another run has probably taken or replaced what was built for the marts; readers see each mart whole. Clear the tasks that build the marts.`,
     { cause },
   );
 }

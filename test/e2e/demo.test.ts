@@ -1,9 +1,9 @@
 /** The demo as a user runs it: every fault found, gold right by an independent reading of bronze, and nothing lost to kill -9. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Publication } from '../../core/types.ts';
 import { DuckDbSession } from '../../engine/duckdb-session.ts';
@@ -111,6 +111,32 @@ describe('assay demo', () => {
     assert.equal(again.code, 0, again.stderr);
     assert.match(again.stdout, /nothing has changed/);
     assert.deepEqual(await contents(join(base, 'whole')), before);
+  });
+
+  for (const days of [1, 2]) {
+    test(`is whole with ${days} ${days === 1 ? 'day' : 'days'} too`, async () => {
+      const small = await assay(['demo', join(base, `days-${days}`), '--days', `${days}`, '--orders-per-day', '20']);
+      assert.equal(small.code, 0, small.stdout + small.stderr);
+      assert.match(small.stdout, /All \d+ planted faults of \d+ kinds were found, and nothing else\./);
+    });
+  }
+
+  test('starts over with --reset and leaves the state of other environments', async () => {
+    const project = join(base, 'days-1');
+    const others = ['prod/assay.db', 'sandbox/lake/object', 'dev/cache/part'].map((name) =>
+      join(project, '.assay', name),
+    );
+    for (const path of others) {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, 'kept');
+    }
+    const args = ['demo', project, '--days', '1', '--orders-per-day', '20', '--seed', '7'];
+    const refused = await assay(args);
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.stderr, /holds a demo of 1 days .* seed 42/);
+    const anew = await assay([...args, '--reset']);
+    assert.equal(anew.code, 0, anew.stdout + anew.stderr);
+    for (const path of others) assert.equal(await readFile(path, 'utf8'), 'kept');
   });
 
   test('killed in the middle, again and again, ends with the same bytes and the same reports', async () => {
