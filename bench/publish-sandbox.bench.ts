@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { SandboxReply } from '../cli/sandbox-connection.ts';
 import { mapParallel } from '../core/map-parallel.ts';
 import type { ObjectStore } from '../core/ports.ts';
-import { openGcsStore } from '../storage/gcs-store.ts';
+import { openGcsStore } from '../storage/gcs/store.ts';
 import { openPublications } from '../storage/publications.ts';
 import { type Figure, printFigures, timeMs } from './measure.ts';
 import {

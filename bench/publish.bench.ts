@@ -3,7 +3,7 @@ import { copyFile, mkdir, mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mapParallel } from '../core/map-parallel.ts';
-import { openLocalStore } from '../storage/local-store.ts';
+import { openLocalStore } from '../storage/local/store.ts';
 import { openPublications, type Publications } from '../storage/publications.ts';
 import { type Figure, printFigures, timeMs } from './measure.ts';
 import {

@@ -6,7 +6,7 @@ import { parseSize } from '../config/setting-keys.ts';
 import type { Settings } from '../config/settings.ts';
 import type { BronzeFiles, LakeObjects, ObjectStore } from '../core/ports.ts';
 import { createBronzeFiles, createLakeFiles } from '../storage/lake-files.ts';
-import { openLocalStore } from '../storage/local-store.ts';
+import { openLocalStore } from '../storage/local/store.ts';
 import { openPublications, type Publications } from '../storage/publications.ts';
 import { systemClock } from './app.ts';
 import { connected } from './sandbox-connection.ts';
@@ -45,7 +45,7 @@ export async function openStore(settings: Settings, location: Location): Promise
     case 'local':
       return openLocalStore({ root: location.folder, displayName: shown(settings, location.folder) });
     case 'gcs': {
-      const { openGcsStore } = await import('../storage/gcs-store.ts');
+      const { openGcsStore } = await import('../storage/gcs/store.ts');
       return openGcsStore({
         bucket: location.bucket,
         prefix: location.prefix,
@@ -56,7 +56,7 @@ export async function openStore(settings: Settings, location: Location): Promise
       });
     }
     case 's3': {
-      const { openS3Store } = await import('../storage/s3-store.ts');
+      const { openS3Store } = await import('../storage/s3/store.ts');
       return openS3Store({
         bucket: location.bucket,
         prefix: location.prefix,

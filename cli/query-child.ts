@@ -1,8 +1,8 @@
 /** Query jobs from the parent -> their answers, one after another, with the engine loaded before the first one comes. */
 import { asPipelineError } from '../core/errors.ts';
 import { DuckDbSession } from '../engine/duckdb-session.ts';
-import type { SourceMemory } from '../serving/answer-provenance.ts';
-import { queryGoldToFile } from '../serving/query-gold.ts';
+import type { SourceMemory } from '../serving/query/answer-provenance.ts';
+import { queryGold } from '../serving/query/query-gold.ts';
 import { type Lake, openLake } from './lake.ts';
 import type { ChildReply, QueryJob } from './query-pool.ts';
 
@@ -29,7 +29,7 @@ async function answer(job: QueryJob): Promise<ChildReply> {
   try {
     const { settings, pipeline, knownTags, tempDir, ...request } = job;
     const { lake, memory } = await openedLake(job);
-    const answered = await queryGoldToFile({
+    const answered = await queryGold({
       ...request,
       publications: lake.publications,
       lake: lake.files,

@@ -3,11 +3,11 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Settings } from '../config/settings.ts';
 import { ERROR_CODES, type ErrorCode, PipelineError } from '../core/errors.ts';
-import type { FileAnswer, FileRequest } from '../serving/query-gold.ts';
+import type { QueryAnswer, QueryRequest } from '../serving/query/query-gold.ts';
 
 /** What a child needs to know of one query; everything in it is plain JSON. */
 export interface QueryJob
-  extends Omit<FileRequest, 'publications' | 'lake' | 'duckdb' | 'signal' | 'memory' | 'knownTags'> {
+  extends Omit<QueryRequest, 'publications' | 'lake' | 'duckdb' | 'signal' | 'memory' | 'knownTags'> {
   readonly settings: Settings;
   readonly pipeline: string;
   readonly knownTags: readonly string[];
@@ -17,7 +17,7 @@ export interface QueryJob
 
 export type ChildReply =
   | { readonly type: 'ready' }
-  | { readonly type: 'answer'; readonly answer: FileAnswer }
+  | { readonly type: 'answer'; readonly answer: QueryAnswer }
   | { readonly type: 'failed'; readonly code: string; readonly message: string };
 
 export interface QueryPoolOptions {
@@ -65,7 +65,7 @@ export class QueryPool implements AsyncDisposable {
    * @throws PipelineError what the query throws; `warehouse_quota` where all children are busy; `task_cancelled` by the
    *   signal, and where the pool is closed; `task_timeout`, `task_died` where the child does not end by itself, or ends too early
    */
-  async run(job: QueryJob, signal: AbortSignal): Promise<FileAnswer> {
+  async run(job: QueryJob, signal: AbortSignal): Promise<QueryAnswer> {
     if (signal.aborted || this.#isClosed) throw cancelled();
     const worker = this.#take();
     try {
@@ -145,7 +145,7 @@ async function ask(
   job: QueryJob,
   signal: AbortSignal,
   isCancelled: () => boolean,
-): Promise<FileAnswer> {
+): Promise<QueryAnswer> {
   const kill = (): void => void child.kill('SIGKILL');
   let isTooLate = false;
   const timer = setTimeout(
@@ -158,7 +158,7 @@ async function ask(
   signal.addEventListener('abort', kill);
   const listeners = new AbortController();
   try {
-    return await new Promise<FileAnswer>((resolve, reject) => {
+    return await new Promise<QueryAnswer>((resolve, reject) => {
       const onMessage = (message: unknown): void => {
         const reply = message as ChildReply;
         if (reply.type === 'answer') resolve(reply.answer);

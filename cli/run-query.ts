@@ -8,7 +8,7 @@ import { stateFolder } from '../config/project-paths.ts';
 import { parseSize } from '../config/setting-keys.ts';
 import type { Settings } from '../config/settings.ts';
 import { PipelineError } from '../core/errors.ts';
-import { compileMetricQuery } from '../serving/metric-sql.ts';
+import { compileMetricQuery } from '../serving/query/metric-sql.ts';
 import { type Project, requirePipeline } from './project.ts';
 import type { QueryPool } from './query-pool.ts';
 

@@ -21,7 +21,7 @@ export function warehouseOpener(settings: Settings, pipeline: string, lake: Lake
 
 function duckDbOpener(settings: Settings, lake: Lake): OpenWarehouse {
   return async ({ signal }) => {
-    const { openDuckDbWarehouse } = await import('../serving/duckdb-warehouse.ts');
+    const { openDuckDbWarehouse } = await import('../serving/duckdb/warehouse.ts');
     return openDuckDbWarehouse({
       path: warehouseFile(settings),
       lake: lake.files,
@@ -39,7 +39,7 @@ function bigQueryOpener(settings: Settings, pipeline: string, lake: Lake): OpenW
   return async (use) => {
     const { values } = await connected(settings);
     const maximum = values['bigquery.maximum_bytes_billed'];
-    const { openBigQueryWarehouse } = await import('../serving/bigquery-warehouse.ts');
+    const { openBigQueryWarehouse } = await import('../serving/bigquery/warehouse.ts');
     return openBigQueryWarehouse({
       projectId,
       keyFile: values['google.key_file'] === null ? null : resolve(root, values['google.key_file']),

@@ -2,8 +2,8 @@
 import { strict as assert } from 'node:assert';
 import { after, beforeEach, describe, test } from 'node:test';
 import type { Warehouse, WarehouseTableDef } from '../../core/ports.ts';
-import { BigQueryClient } from '../../serving/bigquery-client.ts';
-import { BigQueryLedger } from '../../serving/bigquery-ledger.ts';
+import { BigQueryClient } from '../../serving/bigquery/client.ts';
+import { BigQueryLedger } from '../../serving/bigquery/ledger.ts';
 import { hasCode } from '../contract/warehouse-contract.ts';
 import { type BigQueryPlace, request, withBigQueryPlace } from './bigquery-place.ts';
 import { evaluate } from './bigquery-rows.ts';

@@ -6,7 +6,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { PipelineError } from '../../core/errors.ts';
-import { withFileLock } from '../../storage/file-lock.ts';
+import { withFileLock } from '../../storage/local/file-lock.ts';
 import { packageRoot } from '../fixtures-support/package-root.ts';
 
 const run = promisify(execFile);

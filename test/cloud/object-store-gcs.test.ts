@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { after, describe } from 'node:test';
-import { openGcsStore } from '../../storage/gcs-store.ts';
+import { openGcsStore } from '../../storage/gcs/store.ts';
 import { objectStoreContract } from '../contract/object-store-contract.ts';
 import { withTempFolder } from '../fixtures-support/temp-folder.ts';
 import { startFakeGcsServer } from './cloud-servers.ts';

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { after, describe } from 'node:test';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { openS3Store } from '../../storage/s3-store.ts';
+import { openS3Store } from '../../storage/s3/store.ts';
 import { objectStoreContract } from '../contract/object-store-contract.ts';
 import { withTempFolder } from '../fixtures-support/temp-folder.ts';
 import { startMoto } from './cloud-servers.ts';

@@ -8,7 +8,7 @@ import { CreateBucketCommand, ListMultipartUploadsCommand, S3Client } from '@aws
 import { PipelineError } from '../../core/errors.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { crc32cOf } from '../../storage/crc32c.ts';
-import { openS3Store, type S3StoreOptions } from '../../storage/s3-store.ts';
+import { openS3Store, type S3StoreOptions } from '../../storage/s3/store.ts';
 import { withTempFolder } from '../fixtures-support/temp-folder.ts';
 import { startMoto } from './cloud-servers.ts';
 import { type FaultPlan, startFaultProxy } from './fault-proxy.ts';

@@ -1,8 +1,8 @@
 /** A child process: adds 1 to the object `count` so many times, by compare-and-set; or dies while it holds the key's lock. */
 import { once } from 'node:events';
 import { PipelineError } from '../../core/errors.ts';
-import { withFileLock } from '../../storage/file-lock.ts';
-import { openLocalStore } from '../../storage/local-store.ts';
+import { withFileLock } from '../../storage/local/file-lock.ts';
+import { openLocalStore } from '../../storage/local/store.ts';
 
 const [root = '', task = '', argument = ''] = process.argv.slice(2);
 

@@ -1,5 +1,5 @@
 /** A lake's folder and the version to wait for -> a process that reads all the time and tells which versions it saw. */
-import { openLocalStore } from '../../storage/local-store.ts';
+import { openLocalStore } from '../../storage/local/store.ts';
 import { readUnmixed } from './published-lake.ts';
 
 const [root = '', last = '0'] = process.argv.slice(2);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Logger, ObjectStore } from '../../core/ports.ts';
 import { createFaults, parseFaults } from '../../sandbox/faults.ts';
 import { startSandbox } from '../../sandbox/server.ts';
-import { openGcsStore } from '../../storage/gcs-store.ts';
+import { openGcsStore } from '../../storage/gcs/store.ts';
 import { withTempFolder } from '../fixtures-support/temp-folder.ts';
 
 export interface SandboxStore {

@@ -1,5 +1,5 @@
 /** A program that holds a warehouse file and loads two versions of one partition in turn until it is killed. */
-import { openDuckDbWarehouse } from '../../serving/duckdb-warehouse.ts';
+import { openDuckDbWarehouse } from '../../serving/duckdb/warehouse.ts';
 import { PATHS_AS_KEYS, type WrittenPartition } from './warehouse-files.ts';
 
 const [path = '', versions = '[]', mode = ''] = process.argv.slice(2);

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { asPipelineError } from '../../core/errors.ts';
 import type { Warehouse } from '../../core/ports.ts';
 import { DuckDbSession } from '../../engine/duckdb-session.ts';
-import { openDuckDbWarehouse } from '../../serving/duckdb-warehouse.ts';
+import { openDuckDbWarehouse } from '../../serving/duckdb/warehouse.ts';
 import { withTempFolder } from '../fixtures-support/temp-folder.ts';
 import { hasCode, rows, SALES, type WarehouseAdapter, warehouseContract } from './warehouse-contract.ts';
 import { PATHS_AS_KEYS, textOf, type WrittenPartition, writePartition } from './warehouse-files.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { PublishedLayer } from '../../core/types.ts';
-import { openLocalStore } from '../../storage/local-store.ts';
+import { openLocalStore } from '../../storage/local/store.ts';
 import { openPublications, type Publications } from '../../storage/publications.ts';
 import { assay } from '../fixtures-support/assay-cli.ts';
 

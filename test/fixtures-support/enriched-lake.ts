@@ -11,7 +11,7 @@ import type { DuckDbSession } from '../../engine/duckdb-session.ts';
 import { columnTypeOf } from '../../engine/duckdb-types.ts';
 import { writePartitions } from '../../engine/write-partitions.ts';
 import { createLakeFiles } from '../../storage/lake-files.ts';
-import { openLocalStore } from '../../storage/local-store.ts';
+import { openLocalStore } from '../../storage/local/store.ts';
 import { openPublications, type Publications } from '../../storage/publications.ts';
 import { createBuildEnrichedHandler } from '../../transforms/enriched/build-enriched.ts';
 import type { LoadTransform } from '../../transforms/enriched/load-transform.ts';

@@ -6,14 +6,14 @@ import type { OpenWarehouse, TaskContext, TaskHandler, Warehouse } from '../../c
 import type { MartSpec, Spec } from '../../core/spec.ts';
 import type { Day, Layer, Publication, StagedTable, Task, TaskKind, TaskOutput } from '../../core/types.ts';
 import { DuckDbSession } from '../../engine/duckdb-session.ts';
-import { openDuckDbWarehouse } from '../../serving/duckdb-warehouse.ts';
-import { queryGold } from '../../serving/query-gold.ts';
+import { openDuckDbWarehouse } from '../../serving/duckdb/warehouse.ts';
 import { createPublishHandler } from '../../storage/publish-handler.ts';
 import { createBuildGoldHandler } from '../../transforms/gold/build-gold.ts';
 import { createLoadHandler } from '../../transforms/gold/load.ts';
 import { createPublishGoldHandler } from '../../transforms/gold/publish-gold.ts';
 import { EnrichedLake } from './enriched-lake.ts';
 import { openMemoryStore } from './memory-store.ts';
+import { queryRows } from './query-rows.ts';
 import { withTempFolder } from './temp-folder.ts';
 
 /** Where a run dies, as if the process had been killed: right before or right after a step. */
@@ -101,7 +101,7 @@ export class GoldLake {
 
   /** Rows of a query over what is published, as text. */
   async query(sql: string): Promise<readonly (readonly (string | null)[])[]> {
-    const answer = await queryGold({
+    const answer = await queryRows({
       publications: this.lake.publications,
       lake: this.lake.files,
       sql,

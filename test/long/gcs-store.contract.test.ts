@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { PipelineError } from '../../core/errors.ts';
 import { crc32cOf } from '../../storage/crc32c.ts';
-import { openGcsStore } from '../../storage/gcs-store.ts';
+import { openGcsStore } from '../../storage/gcs/store.ts';
 import { objectStoreContract } from '../contract/object-store-contract.ts';
 import { withSandboxStore } from '../contract/sandbox-store.ts';
 

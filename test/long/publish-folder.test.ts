@@ -4,7 +4,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { openLocalStore } from '../../storage/local-store.ts';
+import { openLocalStore } from '../../storage/local/store.ts';
 import { collectionLaws } from '../contract/collection-laws.ts';
 import { openLake, stampedRequest } from '../contract/published-lake.ts';
 import { withTempFolder } from '../fixtures-support/temp-folder.ts';

@@ -9,7 +9,7 @@ import type { ObjectStore } from '../../core/ports.ts';
 import { createFaults, parseFaults } from '../../sandbox/faults.ts';
 import type { Faults } from '../../sandbox/ports.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
-import { openGcsStore } from '../../storage/gcs-store.ts';
+import { openGcsStore } from '../../storage/gcs/store.ts';
 import { collectionLaws } from '../contract/collection-laws.ts';
 import { publishLaws } from '../contract/publish-laws.ts';
 import { assertPublished, openLake, readUnmixed, stampedTables } from '../contract/published-lake.ts';

@@ -5,8 +5,8 @@ import type { ObjectStore } from '../../core/ports.ts';
 import type { DataFile, Publication } from '../../core/types.ts';
 import { createFaults } from '../../sandbox/faults.ts';
 import { startSandbox } from '../../sandbox/server.ts';
-import { openGcsStore } from '../../storage/gcs-store.ts';
-import { openLocalStore } from '../../storage/local-store.ts';
+import { openGcsStore } from '../../storage/gcs/store.ts';
+import { openLocalStore } from '../../storage/local/store.ts';
 import { openPublications, type Publications } from '../../storage/publications.ts';
 import { assay } from '../fixtures-support/assay-cli.ts';
 

@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 import { after, describe, test } from 'node:test';
 import type { WarehouseTableDef } from '../../core/ports.ts';
-import { faultOf } from '../../serving/bigquery-errors.ts';
+import { faultOf } from '../../serving/bigquery/errors.ts';
 import { request } from '../cloud/bigquery-place.ts';
 import { type Job, type Probe, SALES, withProbe } from '../cloud/bigquery-probe.ts';
 import { realAccount } from './account.ts';

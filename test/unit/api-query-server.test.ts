@@ -17,7 +17,7 @@ import { asPipelineError } from '../../core/errors.ts';
 import type { MartSpec, Spec } from '../../core/spec.ts';
 import { DuckDbSession } from '../../engine/duckdb-session.ts';
 import { literal } from '../../engine/sql-text.ts';
-import { openLocalStore } from '../../storage/local-store.ts';
+import { openLocalStore } from '../../storage/local/store.ts';
 import { createWorld } from '../fixtures-support/api-world.ts';
 import { EnrichedLake } from '../fixtures-support/enriched-lake.ts';
 import { martOf } from '../fixtures-support/gold-lake.ts';

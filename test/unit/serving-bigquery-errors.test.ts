@@ -9,7 +9,7 @@ import {
   decideFault,
   type FaultPlace,
   faultOf,
-} from '../../serving/bigquery-errors.ts';
+} from '../../serving/bigquery/errors.ts';
 
 const fault = (reason: string, httpStatus: number | null = 400, message = 'It failed'): BigQueryFault => ({
   reason,

@@ -6,7 +6,7 @@ import { describe, test } from 'node:test';
 import { asPipelineError } from '../../core/errors.ts';
 import type { LakeObjects, WarehouseTableDef } from '../../core/ports.ts';
 import type { DataPartition } from '../../core/types.ts';
-import { checkTails } from '../../serving/duckdb-footers-tails.ts';
+import { checkTails } from '../../serving/parquet/check-remote-footers.ts';
 import { writePartition } from '../contract/warehouse-files.ts';
 import { withTempFolder } from '../fixtures-support/temp-folder.ts';
 

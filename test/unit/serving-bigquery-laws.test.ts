@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { jobIdOf, nextJobId } from '../../serving/bigquery-job-ids.ts';
+import { jobIdOf, nextJobId } from '../../serving/bigquery/job-ids.ts';
 import {
   loadedFingerprints,
   newLedger,
@@ -12,7 +12,7 @@ import {
   type TableLedger,
   turnOf,
   withOutcomes,
-} from '../../serving/bigquery-ledger-entries.ts';
+} from '../../serving/bigquery/ledger-entries.ts';
 
 const OF = { project: 'p', dataset: 'd', table: 't' };
 const DAY = '2025-01-01';

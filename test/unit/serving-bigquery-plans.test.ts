@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { asPipelineError } from '../../core/errors.ts';
 import type { WarehouseTableDef } from '../../core/ports.ts';
-import { assertWithinLimit, bytesText } from '../../serving/bigquery-costs.ts';
-import { labelsOf, labelValue } from '../../serving/bigquery-labels.ts';
-import { buildQuery, parametersOf, qualifyTables, tablesOf, windowsOf } from '../../serving/bigquery-mart-sql.ts';
-import { inPartitions, partitionRef } from '../../serving/bigquery-names.ts';
-import { jobsLeft, NOTHING_SPENT, refillMs, spend, updated, updatePauseMs } from '../../serving/bigquery-quota.ts';
-import type { BigQueryTable, TableField } from '../../serving/bigquery-resources.ts';
+import { assertWithinLimit, bytesText } from '../../serving/bigquery/costs.ts';
+import { labelsOf, labelValue } from '../../serving/bigquery/labels.ts';
+import { buildQuery, parametersOf, qualifyTables, tablesOf, windowsOf } from '../../serving/bigquery/mart-sql.ts';
+import { inPartitions, partitionRef } from '../../serving/bigquery/names.ts';
+import { jobsLeft, NOTHING_SPENT, refillMs, spend, updated, updatePauseMs } from '../../serving/bigquery/quota.ts';
+import type { BigQueryTable, TableField } from '../../serving/bigquery/resources.ts';
 import {
   columnTypeOfField,
   fieldOf,
@@ -16,7 +16,7 @@ import {
   mergedFields,
   tableChanges,
   tableResource,
-} from '../../serving/bigquery-schema.ts';
+} from '../../serving/bigquery/schema.ts';
 
 const DEF: WarehouseTableDef = {
   dataset: 'gold',

@@ -10,10 +10,10 @@ import type { ColumnType } from '../../core/types.ts';
 import { readSpec } from '../../dags/read-specs.ts';
 import { DuckDbSession } from '../../engine/duckdb-session.ts';
 import { duckDbType } from '../../engine/duckdb-types.ts';
-import { compileMetricQuery } from '../../serving/metric-sql.ts';
-import { queryGold } from '../../serving/query-gold.ts';
+import { compileMetricQuery } from '../../serving/query/metric-sql.ts';
 import { EnrichedLake } from '../fixtures-support/enriched-lake.ts';
 import { packageRoot } from '../fixtures-support/package-root.ts';
+import { queryRows } from '../fixtures-support/query-rows.ts';
 
 /** By mart and measure: what it is, said a second time in another dialect. */
 const FIGURES: { readonly [mart: string]: { readonly [measure: string]: string } } = {
@@ -116,7 +116,7 @@ after(async () => {
 
 async function answer(words: Pick<MetricQuery, 'mart' | 'measures' | 'dimensions' | 'time'>) {
   const query = compileMetricQuery(marts, { filters: [], orderBy: [], limit: null, ...words });
-  return queryGold({ publications: lake.publications, lake: lake.files, ...query, maxRows: 10_000, maxSeconds: 60 });
+  return queryRows({ publications: lake.publications, lake: lake.files, ...query, maxRows: 10_000, maxSeconds: 60 });
 }
 
 function assertSame(

@@ -9,10 +9,10 @@ import type { MetricFilter, MetricQuery } from '../../core/metric-query.ts';
 import type { MartSpec } from '../../core/spec.ts';
 import { DuckDbSession } from '../../engine/duckdb-session.ts';
 import { literal } from '../../engine/sql-text.ts';
-import { compileMetricQuery } from '../../serving/metric-sql.ts';
-import { queryGold } from '../../serving/query-gold.ts';
+import { compileMetricQuery } from '../../serving/query/metric-sql.ts';
 import { EnrichedLake } from '../fixtures-support/enriched-lake.ts';
 import { martOf } from '../fixtures-support/gold-lake.ts';
+import { queryRows } from '../fixtures-support/query-rows.ts';
 
 /** Texts that would end a string, begin a comment or a statement, or stand for something else where they are not bound. */
 const HOSTILE: readonly string[] = [
@@ -138,7 +138,7 @@ async function rowsOf(
 
 function answerOf(query: MetricQuery, marts: readonly MartSpec[] = [mart]) {
   const { sql, parameters } = compileMetricQuery(marts, query);
-  return queryGold({
+  return queryRows({
     publications: lake.publications,
     lake: lake.files,
     sql,

@@ -9,8 +9,8 @@ import type { PublicationReader } from '../../core/ports.ts';
 import type { JsonObject, PublishedLayer, Verdict } from '../../core/types.ts';
 import { DuckDbSession } from '../../engine/duckdb-session.ts';
 import { literal } from '../../engine/sql-text.ts';
-import { openLockedSession } from '../../serving/locked-session.ts';
-import { type FileRequest, queryGoldToFile } from '../../serving/query-gold.ts';
+import { openLockedSession } from '../../serving/query/locked-session.ts';
+import { type QueryRequest, queryGold } from '../../serving/query/query-gold.ts';
 import { EnrichedLake } from '../fixtures-support/enriched-lake.ts';
 import { withTempFolder } from '../fixtures-support/temp-folder.ts';
 
@@ -40,11 +40,11 @@ let files = 0;
 function ask(
   lake: EnrichedLake,
   folder: string,
-  words: Partial<FileRequest>,
-): Promise<{ path: string } & Awaited<ReturnType<typeof queryGoldToFile>>> {
+  words: Partial<QueryRequest>,
+): Promise<{ path: string } & Awaited<ReturnType<typeof queryGold>>> {
   files += 1;
   const path = join(folder, `answer-${files}.${words.format ?? 'json'}`);
-  const request: FileRequest = {
+  const request: QueryRequest = {
     publications: lake.publications,
     lake: lake.files,
     sql: ALL,
@@ -57,7 +57,7 @@ function ask(
     duckdb: { threads: 1, memoryLimit: '200MB', tempDir: join(folder, 'spill') },
     ...words,
   };
-  return queryGoldToFile(request).then((answer) => ({ path, ...answer }));
+  return queryGold(request).then((answer) => ({ path, ...answer }));
 }
 
 async function refusal(work: Promise<unknown>): Promise<string> {
@@ -242,7 +242,7 @@ describe('a cap', () => {
 
 describe('an older version', () => {
   const count = 'SELECT COUNT(*) AS n, MIN(day) AS first FROM fct_all';
-  const countOf = async (lake: EnrichedLake, folder: string, pinned?: FileRequest['pinned']): Promise<unknown> => {
+  const countOf = async (lake: EnrichedLake, folder: string, pinned?: QueryRequest['pinned']): Promise<unknown> => {
     const { path } = await ask(lake, folder, { sql: count, ...(pinned ? { pinned } : {}) });
     const { rows, publication } = JSON.parse(await readFile(path, 'utf8')) as {
       rows: unknown[][];

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { asPipelineError } from '../../core/errors.ts';
 import { DuckDbSession } from '../../engine/duckdb-session.ts';
-import { openLockedSession } from '../../serving/locked-session.ts';
-import { queryGold } from '../../serving/query-gold.ts';
+import { openLockedSession } from '../../serving/query/locked-session.ts';
 import { EnrichedLake } from '../fixtures-support/enriched-lake.ts';
+import { queryRows } from '../fixtures-support/query-rows.ts';
 import { withTempFolder } from '../fixtures-support/temp-folder.ts';
 
 const MART = `SELECT * FROM (VALUES (DATE '2025-03-01', 'web', 10.00::DECIMAL(18,2)), (DATE '2025-03-02', 'phone', 7.50::DECIMAL(18,2))) AS t(day, channel, amount)`;
@@ -28,7 +28,7 @@ const ask = (
   sql: string,
   words: { readonly maxRows?: number; readonly maxSeconds?: number } = {},
 ) =>
-  queryGold({
+  queryRows({
     publications: lake.publications,
     lake: lake.files,
     sql,
@@ -62,7 +62,7 @@ describe('a query', () => {
         ['web', '10.00'],
       ]);
       assert.equal(answer.truncated, false);
-      assert.deepEqual(answer.publication, [
+      assert.deepEqual(answer.publications, [
         { layer: 'gold', sequence: 1, publishedAt: '1970-01-01T00:00:00.000Z', verdict: null },
       ]);
       const bare = await ask(lake, 'SELECT COUNT(*) FROM fct_sales');
@@ -78,7 +78,7 @@ describe('a query', () => {
       );
       assert.deepEqual(answer.rows, [['o1', '10.00']]);
       assert.deepEqual(
-        answer.publication.map(({ layer }) => layer),
+        answer.publications.map(({ layer }) => layer),
         ['gold', 'enriched'],
       );
     });
@@ -95,7 +95,7 @@ describe('a query', () => {
     await withLake(async (lake) => {
       await lake.publishTables('gold', { fct_sales: `SELECT * FROM (${MART}) WHERE channel = 'web'` }, () => 'day');
       const answer = await ask(lake, 'SELECT COUNT(*) FROM fct_sales');
-      assert.deepEqual([answer.rows, answer.publication[0]?.sequence], [[[1]], 2]);
+      assert.deepEqual([answer.rows, answer.publications[0]?.sequence], [[[1]], 2]);
     });
   });
 

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, truncate, utimes, writeFile } from 'node:fs/p
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { PipelineError } from '../../core/errors.ts';
-import { type CachedVersion, type ObjectCache, openObjectCache } from '../../storage/object-cache.ts';
+import { type CachedVersion, type ObjectCache, openObjectCache } from '../../storage/cloud/object-cache.ts';
 import { withTempFolder } from '../fixtures-support/temp-folder.ts';
 
 interface Source {

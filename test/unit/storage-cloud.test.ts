@@ -6,12 +6,12 @@ import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { ObjectStore } from '../../core/ports.ts';
-import { CloudFault, kindOfStatus, parseRetryAfter } from '../../storage/cloud-fault.ts';
-import { createRetry, pauseMs } from '../../storage/cloud-retry.ts';
-import { resolveRange } from '../../storage/cloud-stream.ts';
+import { CloudFault, kindOfStatus, parseRetryAfter } from '../../storage/cloud/fault.ts';
+import { createRetry, pauseMs } from '../../storage/cloud/retry.ts';
+import { resolveRange } from '../../storage/cloud/stream.ts';
 import { crc32cOf } from '../../storage/crc32c.ts';
-import { openGcsStore } from '../../storage/gcs-store.ts';
-import { spansOf } from '../../storage/s3-multipart.ts';
+import { openGcsStore } from '../../storage/gcs/store.ts';
+import { spansOf } from '../../storage/s3/multipart.ts';
 
 const MIB = 1024 * 1024;
 

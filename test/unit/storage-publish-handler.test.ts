@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { PipelineError } from '../../core/errors.ts';
 import type { PublishRequest, TaskContext } from '../../core/ports.ts';
 import type { Decision, PublicationRef, ReportRef, TaskOutput } from '../../core/types.ts';
-import { openLocalStore } from '../../storage/local-store.ts';
+import { openLocalStore } from '../../storage/local/store.ts';
 import { openPublications } from '../../storage/publications.ts';
 import { createPublishHandler } from '../../storage/publish-handler.ts';
 import { stageRequest } from '../fixtures-support/staged-table.ts';

@@ -7,7 +7,7 @@ import { PipelineError } from '../../core/errors.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import type { Publication } from '../../core/types.ts';
 import { crc32cOf } from '../../storage/crc32c.ts';
-import { openLocalStore } from '../../storage/local-store.ts';
+import { openLocalStore } from '../../storage/local/store.ts';
 import { openPublications, type Publications } from '../../storage/publications.ts';
 import { type RequestWords, stageRequest } from '../fixtures-support/staged-table.ts';
 import { withTempFolder } from '../fixtures-support/temp-folder.ts';

@@ -7,7 +7,7 @@ import { PipelineError } from '../../core/errors.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { crc32cOf, digestFile } from '../../storage/crc32c.ts';
 import { createBronzeFiles, createLakeFiles } from '../../storage/lake-files.ts';
-import { openLocalStore } from '../../storage/local-store.ts';
+import { openLocalStore } from '../../storage/local/store.ts';
 import { createStaging } from '../../storage/stage.ts';
 import { withTempFolder } from '../fixtures-support/temp-folder.ts';
 

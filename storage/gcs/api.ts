@@ -1,0 +1,305 @@
+/** Cloud Storage's JSON API -> single requests, with the credentials that Google's client finds. */
+import { randomUUID } from 'node:crypto';
+import type { Storage } from '@google-cloud/storage';
+import type { CloudApi, CloudObject, WriteOrder } from '../cloud/api.ts';
+import { CloudFault, connectionFault, kindOfStatus, parseRetryAfter } from '../cloud/fault.ts';
+import type { FileDigest } from '../crc32c.ts';
+import { byteLength, type HttpAnswer, type HttpRequest, send } from './http.ts';
+import { uploadInChunks } from './upload.ts';
+
+const ONE_REQUEST_BYTES = 8 * 1024 * 1024;
+const WRITE_ID = 'assay-write-id';
+const OBJECT_FIELDS = 'name,size,generation,timeCreated,crc32c';
+
+/**
+ * Google's client finds the credentials and the address; the requests are made here, because the client 7.22.0
+ * - deletes the object, without a condition, where the answer to an upload names another checksum,
+ * - waits for ever for an answer that is cut short before its announced length,
+ * - breaks every connection of the process where a reader leaves a download early,
+ * - does not find its way back after the last reply of a resumable upload was lost, nor heeds `Retry-After`.
+ *
+ * @source measured; https://cloud.google.com/storage/docs/json_api/v1/objects (read 2026-11-21)
+ */
+export function openGcsApi(storage: Storage, bucket: string): CloudApi {
+  const objects = `${storage.apiEndpoint}/storage/v1/b/${encodeURIComponent(bucket)}/o`;
+  const uploads = `${storage.apiEndpoint}/upload/storage/v1/b/${encodeURIComponent(bucket)}/o`;
+  const urlOf = (name: string): string => `${objects}/${encodeURIComponent(name)}`;
+  const usesCredentials = !storage.customEndpoint || storage.useAuthWithCustomEndpoint === true;
+
+  async function ask(
+    request: Pick<HttpRequest, 'method' | 'url'> & Partial<HttpRequest>,
+    query: { readonly [name: string]: string } = {},
+  ): Promise<HttpAnswer> {
+    const text = new URLSearchParams(query).toString();
+    const answer = await send({
+      ...request,
+      url: text === '' ? request.url : `${request.url}?${text}`,
+      headers: { 'user-agent': 'assay', ...(await authorization(request.url)), ...request.headers },
+      body: request.body ?? [],
+      timeoutMs: timeoutOf(byteLength(request.body ?? [])),
+    });
+    // 308 is how an unfinished resumable upload answers.
+    if (answer.status >= 200 && answer.status < 300) return answer;
+    if (answer.status === 308) return answer;
+    throw faultOf(answer);
+  }
+
+  async function authorization(url: string): Promise<{ readonly [name: string]: string }> {
+    if (!usesCredentials) return {};
+    try {
+      return await storage.authClient.getRequestHeaders(url);
+    } catch (thrown) {
+      const fault = connectionFault(thrown);
+      if (fault instanceof CloudFault) throw fault;
+      const said = thrown instanceof Error ? thrown.message : String(thrown);
+      const status = (thrown as { readonly status?: unknown }).status;
+      if (typeof status === 'number' && kindOfStatus(status) === 'transient') {
+        throw new CloudFault('transient', `Google gives no token: ${said}`, { cause: thrown });
+      }
+      throw new CloudFault(
+        'denied',
+        `no Google credentials can be used (${said}); run "gcloud auth application-default login", or set google.key_file`,
+        { cause: thrown },
+      );
+    }
+  }
+
+  const api: CloudApi = {
+    root: `gs://${bucket}/`,
+    permissions: {
+      read: 'storage.objects.get',
+      list: 'storage.objects.list',
+      write: 'storage.objects.create and storage.objects.delete',
+      delete: 'storage.objects.get and storage.objects.delete',
+    },
+    oneRequestBytes: ONE_REQUEST_BYTES,
+
+    head: (name) => orNull(async () => objectOf(jsonOf(await ask({ method: 'GET', url: urlOf(name) })))),
+
+    read: (name, part) =>
+      orNull(async () => {
+        // Without the first of these headers, an object stored as gzip would arrive unpacked and its length be unknown.
+        const headers: Record<string, string> = { 'accept-encoding': 'gzip', 'cache-control': 'no-store' };
+        if (part !== null) headers.range = `bytes=${part.start}-${part.end - 1}`;
+        const query = { alt: 'media', ...(part === null ? {} : { generation: part.generation }) };
+        const answer = await ask({ method: 'GET', url: urlOf(name), headers }, query);
+        const generation = part?.generation ?? answer.headers['x-goog-generation'];
+        if (generation !== undefined) return { body: answer.body, generation, crc32c: hashOf(answer) };
+        return readNamedGeneration(api, name);
+      }),
+
+    put: async (name, body, digest, order) => {
+      const boundary = `assay-${randomUUID()}`;
+      const resource = JSON.stringify(resourceOf(name, digest.crc32c, order));
+      const type = contentTypeOf(name);
+      const parts = [
+        Buffer.from(`--${boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n${resource}\r\n`),
+        Buffer.from(`--${boundary}\r\nContent-Type: ${type}\r\n\r\n`),
+        body,
+        Buffer.from(`\r\n--${boundary}--\r\n`),
+      ];
+      const headers = { 'content-type': `multipart/related; boundary=${boundary}` };
+      return inBucket(async () =>
+        objectOf(
+          jsonOf(
+            await ask(
+              { method: 'POST', url: uploads, headers, body: parts },
+              { uploadType: 'multipart', name, ...conditionOf(order) },
+            ),
+          ),
+        ),
+      );
+    },
+
+    upload: (name, localPath, digest, order, retry) =>
+      inBucket(() =>
+        uploadInChunks({
+          localPath,
+          digest,
+          retry,
+          begin: () => beginUpload(name, digest, order),
+          send: (url, headers, body) => ask({ method: 'PUT', url, headers, body: body === null ? [] : [body] }),
+          finish: (answer) => objectOf(jsonOf(answer)),
+        }),
+      ),
+
+    copy: async (source, name, order, retry) => {
+      const url = `${urlOf(source.name)}/rewriteTo/b/${encodeURIComponent(bucket)}/o/${encodeURIComponent(name)}`;
+      const { metadata, contentType } = resourceOf(name, null, order);
+      const body = [Buffer.from(JSON.stringify({ metadata, contentType }))];
+      const query = { ...conditionOf(order), ifSourceGenerationMatch: source.generation };
+      const headers = { 'content-type': 'application/json' };
+      const rewrite = async (token: string | null): Promise<Rewrite> =>
+        jsonOf(
+          await ask({ method: 'POST', url, headers, body }, token === null ? query : { ...query, rewriteToken: token }),
+        );
+      try {
+        // Only a call that goes on from a token is repeated here: the first one may have been the whole copy.
+        let answer = await rewrite(null);
+        while (answer.resource === undefined) {
+          const token = answer.rewriteToken ?? null;
+          answer = await retry(() => rewrite(token));
+        }
+        return objectOf(answer.resource);
+      } catch (thrown) {
+        if (!(thrown instanceof CloudFault) || (thrown.kind !== 'precondition' && thrown.kind !== 'missing'))
+          throw thrown;
+        const now = await api.head(source.name);
+        if (now?.generation === source.generation) throw thrown;
+        throw new CloudFault('transient', `${source.name} was replaced while it was copied`, { cause: thrown });
+      }
+    },
+
+    list: async (prefix, pageToken, limit) => {
+      const query = { prefix, maxResults: String(limit), fields: `nextPageToken,items(${OBJECT_FIELDS})` };
+      const page: ListPage = jsonOf(
+        await inBucket(() =>
+          ask({ method: 'GET', url: objects }, pageToken === null ? query : { ...query, pageToken }),
+        ),
+      );
+      return { objects: (page.items ?? []).map(objectOf), next: page.nextPageToken || null };
+    },
+
+    remove: async (name, generation) =>
+      (await orNull(async () => ask({ method: 'DELETE', url: urlOf(name) }, { ifGenerationMatch: generation }))) !==
+      null,
+  };
+
+  async function beginUpload(name: string, digest: FileDigest, order: WriteOrder): Promise<string> {
+    const type = contentTypeOf(name);
+    const answer = await ask(
+      {
+        method: 'POST',
+        url: uploads,
+        headers: {
+          'content-type': 'application/json; charset=UTF-8',
+          'x-upload-content-type': type,
+          'x-upload-content-length': String(digest.sizeBytes),
+        },
+        body: [Buffer.from(JSON.stringify(resourceOf(name, digest.crc32c, order)))],
+      },
+      { uploadType: 'resumable', name, ...conditionOf(order) },
+    );
+    const location = answer.headers.location;
+    if (location === undefined)
+      throw new CloudFault('rejected', 'the server began an upload but gave no address for it');
+    return location;
+  }
+
+  return api;
+}
+
+/** For servers that do not name the generation of what they send. */
+async function readNamedGeneration(api: CloudApi, name: string): ReturnType<CloudApi['read']> {
+  const found = await api.head(name);
+  if (found === null) return null;
+  const { generation, sizeBytes, crc32c } = found;
+  if (sizeBytes === 0) return { body: new Uint8Array(), generation, crc32c };
+  const piece = await api.read(name, { generation, start: 0, end: sizeBytes });
+  if (piece === null) throw new CloudFault('transient', 'it was replaced while it was read');
+  return { ...piece, crc32c };
+}
+
+interface ObjectResource {
+  readonly name: string;
+  readonly size?: string | number;
+  readonly generation?: string | number;
+  readonly timeCreated?: string;
+  readonly crc32c?: string;
+  readonly metadata?: { readonly [name: string]: string };
+}
+
+interface ListPage {
+  readonly items?: readonly ObjectResource[];
+  readonly nextPageToken?: string;
+}
+
+interface Rewrite {
+  readonly resource?: ObjectResource;
+  readonly rewriteToken?: string;
+}
+
+function objectOf(resource: ObjectResource): CloudObject {
+  return {
+    name: resource.name,
+    sizeBytes: Number(resource.size ?? 0),
+    generation: String(resource.generation),
+    writtenAtMs: Date.parse(resource.timeCreated ?? ''),
+    crc32c: resource.crc32c ?? null,
+    writeId: resource.metadata?.[WRITE_ID] ?? null,
+  };
+}
+
+/** The server refuses content that does not have this checksum. */
+function resourceOf(name: string, crc32c: string | null, order: WriteOrder) {
+  return {
+    name,
+    contentType: contentTypeOf(name),
+    ...(crc32c === null ? {} : { crc32c }),
+    metadata: { [WRITE_ID]: order.writeId },
+  };
+}
+
+const conditionOf = ({ condition }: WriteOrder): { readonly [name: string]: string } =>
+  condition === null ? {} : { ifGenerationMatch: condition === 'absent' ? '0' : condition.generation };
+
+const contentTypeOf = (name: string): string =>
+  name.endsWith('.json') ? 'application/json' : 'application/octet-stream';
+
+/** A minute, and time for a line of 50 kB/s. */
+const timeoutOf = (bytes: number): number => 60_000 + Math.ceil(bytes / 50);
+
+/** `x-goog-hash: crc32c=…,md5=…` */
+function hashOf(answer: HttpAnswer): string | null {
+  return /(?:^|[,\s])crc32c=([A-Za-z0-9+/]+=*)/.exec(answer.headers['x-goog-hash'] ?? '')?.[1] ?? null;
+}
+
+function jsonOf<T>(answer: HttpAnswer): T {
+  try {
+    return JSON.parse(answer.body.toString()) as T;
+  } catch (thrown) {
+    throw new CloudFault('transient', 'the server answered with something other than JSON', { cause: thrown });
+  }
+}
+
+/** Not found means: no such object, unless the server says that it means the bucket. */
+async function orNull<T>(work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await work();
+  } catch (thrown) {
+    if (thrown instanceof CloudFault && thrown.kind === 'missing') return null;
+    throw thrown;
+  }
+}
+
+/** Where no object is asked for, not found can only mean the bucket. */
+async function inBucket<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    if (!(thrown instanceof CloudFault) || thrown.kind !== 'missing') throw thrown;
+    throw new CloudFault('missing_bucket', thrown.message, { cause: thrown });
+  }
+}
+
+function faultOf({ status, headers, body }: HttpAnswer): CloudFault {
+  const { reason, message } = errorIn(body.toString());
+  const text = `${status}${reason === '' ? '' : ` ${reason}`}${message === '' ? '' : `: ${message}`}`;
+  const retryAfterMs = parseRetryAfter(headers['retry-after'], headers.date);
+  if (status === 403 && /rateLimitExceeded/i.test(reason)) return new CloudFault('transient', text, { retryAfterMs });
+  if (status === 404 && /bucket does not exist/i.test(message)) return new CloudFault('missing_bucket', text);
+  if (status === 400 && /crc32c|md5|checksum/i.test(message)) return new CloudFault('corrupt', text);
+  return new CloudFault(kindOfStatus(status), text, { retryAfterMs });
+}
+
+/** `{error: {message, errors: [{reason}]}}`, or plain text as some front ends and media requests answer. */
+function errorIn(body: string): { readonly reason: string; readonly message: string } {
+  try {
+    const { error } = JSON.parse(body) as {
+      error?: { message?: string; errors?: readonly { reason?: string }[] };
+    };
+    return { reason: error?.errors?.[0]?.reason ?? '', message: error?.message ?? '' };
+  } catch {
+    return { reason: '', message: body.slice(0, 300) };
+  }
+}

@@ -1,0 +1,71 @@
+/** A request -> its answer, whole, over Node's own HTTP. */
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { CloudFault, connectionFault } from '../cloud/fault.ts';
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly url: string;
+  readonly headers: { readonly [name: string]: string };
+  /** Sent one behind the other; none: no body. */
+  readonly body: readonly Uint8Array[];
+  readonly timeoutMs: number;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: { readonly [name: string]: string };
+  /** As sent: a compressed body stays compressed. */
+  readonly body: Buffer;
+}
+
+/** @throws CloudFault `transient`, `unreachable`; a body cut short is a fault, never a short body */
+export async function send(request: HttpRequest): Promise<HttpAnswer> {
+  try {
+    return await exchange(request);
+  } catch (thrown) {
+    throw connectionFault(thrown);
+  }
+}
+
+function exchange({ method, url, headers, body, timeoutMs }: HttpRequest): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const open = url.startsWith('https:') ? httpsRequest : httpRequest;
+    const length = method === 'GET' || method === 'DELETE' ? {} : { 'content-length': String(byteLength(body)) };
+    const request = open(url, { method, headers: { ...headers, ...length } });
+    let hasAnswer = false;
+    const timer = setTimeout(() => {
+      request.destroy(new CloudFault('transient', `no whole answer within ${timeoutMs} ms`));
+    }, timeoutMs);
+    const settle = (finish: () => void): void => {
+      clearTimeout(timer);
+      finish();
+    };
+    request.on('response', (response) => {
+      hasAnswer = true;
+      collect(response).then(
+        (answer) => settle(() => resolve(answer)),
+        (thrown: unknown) => settle(() => reject(thrown instanceof Error ? thrown : new Error(String(thrown)))),
+      );
+    });
+    // A server may refuse and hang up before it has read the body; then its answer counts, not the broken pipe.
+    request.on('error', (thrown) => {
+      if (!hasAnswer || thrown instanceof CloudFault) settle(() => reject(thrown));
+    });
+    for (const part of body) request.write(part);
+    request.end();
+  });
+}
+
+export const byteLength = (parts: readonly Uint8Array[]): number =>
+  parts.reduce((sum, part) => sum + part.byteLength, 0);
+
+async function collect(response: IncomingMessage): Promise<HttpAnswer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  if (!response.complete) throw new CloudFault('transient', 'the answer was cut short');
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(response.headers)) headers[name] = String(value);
+  return { status: response.statusCode ?? 0, headers, body: Buffer.concat(chunks) };
+}

@@ -1,0 +1,209 @@
+/** S3's API -> single requests. */
+import {
+  CopyObjectCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  type GetObjectCommandOutput,
+  HeadObjectCommand,
+  type HeadObjectCommandOutput,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import type { CloudApi, CloudObject, WriteOrder } from '../cloud/api.ts';
+import { CloudFault } from '../cloud/fault.ts';
+import { faulty, isNotFound, s3Fault } from './fault.ts';
+import { copyInParts, type PartsCondition, type PartsSettings, uploadInParts } from './multipart.ts';
+
+export interface S3Sizes {
+  /** Larger files go in parts of this size, which Amazon wants to be 5 MiB at least. */
+  readonly partBytes: number;
+  /** Amazon copies up to 5 GiB in one request. */
+  readonly copyBytes: number;
+}
+
+const SIZES: S3Sizes = { partBytes: 8 * 1024 * 1024, copyBytes: 5 * 1024 ** 3 };
+const WRITE_ID = 'assay-write-id';
+const CRC32C = 'assay-crc32c';
+
+/** @source https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html (read 2026-11-21) */
+export function openS3Api(client: S3Client, bucket: string, sizes: Partial<S3Sizes> = {}): CloudApi {
+  const { partBytes, copyBytes } = { ...SIZES, ...sizes };
+  const target = { client, bucket, partBytes };
+
+  /** Answers to writes say neither when nor what was stored; the object itself does. */
+  async function written(name: string, etag: string | undefined): Promise<CloudObject> {
+    const found = await api.head(name);
+    if (found === null) throw new CloudFault('transient', 'it was deleted as soon as it was written');
+    return { ...found, generation: etag ?? found.generation };
+  }
+
+  const api: CloudApi = {
+    root: `s3://${bucket}/`,
+    permissions: {
+      read: 's3:GetObject (and s3:ListBucket, without which a missing object looks forbidden)',
+      list: 's3:ListBucket',
+      write: 's3:PutObject and s3:GetObject',
+      delete: 's3:DeleteObject and s3:GetObject',
+    },
+    oneRequestBytes: partBytes,
+
+    head: async (name) => {
+      try {
+        const found = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: name, ChecksumMode: 'ENABLED' }));
+        return {
+          name,
+          sizeBytes: found.ContentLength ?? 0,
+          generation: found.ETag ?? '',
+          writtenAtMs: found.LastModified?.getTime() ?? Number.NaN,
+          crc32c: checksumOf(found),
+          writeId: found.Metadata?.[WRITE_ID] ?? null,
+        };
+      } catch (thrown) {
+        if (isNotFound(thrown)) return null;
+        throw s3Fault(thrown);
+      }
+    },
+
+    read: async (name, part) => {
+      try {
+        const found = await client.send(
+          new GetObjectCommand({
+            Bucket: bucket,
+            Key: name,
+            ChecksumMode: 'ENABLED',
+            ...(part === null ? {} : { IfMatch: part.generation, Range: `bytes=${part.start}-${part.end - 1}` }),
+          }),
+        );
+        const body = (await found.Body?.transformToByteArray()) ?? new Uint8Array();
+        const crc32c = part === null ? checksumOf(found) : null;
+        return { body, generation: found.ETag ?? '', crc32c };
+      } catch (thrown) {
+        const fault = s3Fault(thrown);
+        const isGone = fault instanceof CloudFault && fault.kind === 'precondition';
+        if (isNotFound(thrown) || (part !== null && isGone)) return null;
+        throw fault;
+      }
+    },
+
+    put: async (name, body, digest, order) => {
+      const { ETag } = await conditional(order, () =>
+        client.send(
+          new PutObjectCommand({
+            Bucket: bucket,
+            Key: name,
+            Body: body,
+            ChecksumCRC32C: digest.crc32c,
+            ...settingsOf(name, digest.crc32c, order),
+            ...conditionOf(order),
+          }),
+        ),
+      );
+      return written(name, ETag);
+    },
+
+    upload: async (name, localPath, digest, order, retry) => {
+      const settings = settingsOf(name, digest.crc32c, order);
+      return written(name, await uploadInParts(target, name, localPath, digest, settings, conditionOf(order), retry));
+    },
+
+    copy: async (source, name, order, retry) => {
+      const settings = settingsOf(name, source.crc32c, order);
+      const from = `${bucket}/${source.name.split('/').map(encodeURIComponent).join('/')}`;
+      if (source.sizeBytes > copyBytes) {
+        const parts = { ...target, partBytes: copyBytes };
+        return written(name, await copyInParts(parts, source, from, name, settings, conditionOf(order), retry));
+      }
+      try {
+        const { CopyObjectResult } = await conditional(order, () =>
+          client.send(
+            new CopyObjectCommand({
+              Bucket: bucket,
+              Key: name,
+              CopySource: from,
+              CopySourceIfMatch: source.generation,
+              MetadataDirective: 'REPLACE',
+              ...settings,
+              ...conditionOf(order),
+            }),
+          ),
+        );
+        return await written(name, CopyObjectResult?.ETag);
+      } catch (thrown) {
+        if (!(thrown instanceof CloudFault) || thrown.kind !== 'precondition') throw thrown;
+        const now = await api.head(source.name);
+        if (now?.generation === source.generation) throw thrown;
+        throw new CloudFault('transient', `${source.name} was replaced while it was copied`, { cause: thrown });
+      }
+    },
+
+    list: async (prefix, pageToken, limit) => {
+      const page = await faulty(
+        client.send(
+          new ListObjectsV2Command({
+            Bucket: bucket,
+            Prefix: prefix,
+            MaxKeys: limit,
+            ...(pageToken === null ? {} : { ContinuationToken: pageToken }),
+          }),
+        ),
+      );
+      const objects = (page.Contents ?? []).map(
+        (item): CloudObject => ({
+          name: item.Key ?? '',
+          sizeBytes: item.Size ?? 0,
+          generation: item.ETag ?? '',
+          writtenAtMs: item.LastModified?.getTime() ?? Number.NaN,
+          crc32c: null,
+          writeId: null,
+        }),
+      );
+      return { objects, next: page.IsTruncated === true ? (page.NextContinuationToken ?? null) : null };
+    },
+
+    // S3 says nothing of whether there was something to delete; whoever calls has looked.
+    remove: async (name, generation) => {
+      try {
+        await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: name, IfMatch: generation }));
+        return true;
+      } catch (thrown) {
+        if (isNotFound(thrown)) return false;
+        throw s3Fault(thrown);
+      }
+    },
+  };
+
+  return api;
+}
+
+/** Two writers at once, of whom S3 tells one to look again (409), and a generation that is gone (404), are a lost race. */
+async function conditional<T>(order: WriteOrder, request: () => Promise<T>): Promise<T> {
+  try {
+    return await faulty(request());
+  } catch (thrown) {
+    if (!(thrown instanceof CloudFault) || thrown.kind !== 'missing' || typeof order.condition !== 'object')
+      throw thrown;
+    throw new CloudFault('precondition', thrown.message, { cause: thrown });
+  }
+}
+
+const conditionOf = ({ condition }: WriteOrder): PartsCondition => {
+  if (condition === null) return {};
+  return condition === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.generation };
+};
+
+const settingsOf = (name: string, crc32c: string | null, order: WriteOrder): PartsSettings => ({
+  ContentType: name.endsWith('.json') ? 'application/json' : 'application/octet-stream',
+  Metadata: { [WRITE_ID]: order.writeId, ...(crc32c === null ? {} : { [CRC32C]: crc32c }) },
+});
+
+/**
+ * The server's own where it is of the bytes; an object in parts may have only one of its parts' checksums (some servers
+ * do not say so), and then what its writer left with it counts. Null where neither is there.
+ */
+function checksumOf(found: HeadObjectCommandOutput | GetObjectCommandOutput): string | null {
+  const isInParts = /-\d+"?$/.test(found.ETag ?? '');
+  const left = found.Metadata?.[CRC32C] ?? null;
+  if (!isInParts) return found.ChecksumCRC32C ?? left;
+  return left ?? (found.ChecksumType === 'FULL_OBJECT' ? (found.ChecksumCRC32C ?? null) : null);
+}
