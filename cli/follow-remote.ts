@@ -2,6 +2,7 @@
 import { PipelineError } from '../core/errors.ts';
 import { isoInstant } from '../core/partition.ts';
 import type { Dag, DagRun } from '../core/types.ts';
+import type { ClearRequest } from '../scheduler/control.ts';
 import { systemClock } from './app.ts';
 import { exitCodeOf, outcomeLines, type RunOutcome, type WantedRun } from './follow-run.ts';
 import { connectTo, type RemoteControl } from './http-control.ts';
@@ -28,13 +29,7 @@ export async function followRemote(
 ): Promise<number> {
   const remote = connectTo(address);
   process.stderr.write(`The server at ${address} has this project; following there.\n`);
-  const progress = new RunProgress({
-    dags: new Map(project.dags.map((version) => [version.dag.id, version.dag])),
-    clock: systemClock,
-    out: process.stderr,
-    live: isLive(process.stderr),
-    colour: hasColour(process.stderr),
-  });
+  const progress = progressOf(project);
   const outcomes: RunOutcome[] = [];
   try {
     for (const one of wanted) {
@@ -81,6 +76,39 @@ async function triggerOrClear(
     });
     return (await remote.picture(dag.id, existing)).run;
   }
+}
+
+/** Clears tasks of a run that is over and follows it again. The exit code. */
+export async function resumeRemote(
+  address: string,
+  project: Project,
+  dag: Dag,
+  request: ClearRequest,
+  json: boolean,
+): Promise<number> {
+  const remote = connectTo(address);
+  process.stderr.write(`The server at ${address} has this project; following there.\n`);
+  const progress = progressOf(project);
+  try {
+    await remote.clear(request);
+    const { run } = await remote.picture(dag.id, request.runId);
+    const outcome = await followOne(remote, dag.id, run, progress);
+    if (json) printJson([outcome]);
+    else printLines(outcomeLines(dag, outcome));
+    return exitCodeOf([outcome]);
+  } finally {
+    progress.stop();
+  }
+}
+
+function progressOf(project: Project): RunProgress {
+  return new RunProgress({
+    dags: new Map(project.dags.map((version) => [version.dag.id, version.dag])),
+    clock: systemClock,
+    out: process.stderr,
+    live: isLive(process.stderr),
+    colour: hasColour(process.stderr),
+  });
 }
 
 /** Looks until the run is over. */

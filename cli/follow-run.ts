@@ -174,6 +174,9 @@ export function outcomeLines(dag: Dag, outcome: RunOutcome): string[] {
     if (output?.kind === 'published' && output.publication.moved) {
       lines.push(`  published ${output.publication.layer} version ${output.publication.sequence}`);
     }
+    const held = output?.kind === 'published' ? (output.publication.held ?? []) : [];
+    if (output?.kind === 'published' && held.length > 0)
+      lines.push(`  held back in ${output.publication.layer}, as readers saw them before: ${held.join(', ')}`);
   }
   const cost = costFact(instances);
   if (cost !== null) lines.push(`  warehouse: ${cost} (by table: assay cost ${dag.id} '${run.runId}')`);

@@ -4,6 +4,7 @@ import { gateSettings, landingFolder } from '../config/project-paths.ts';
 import type { Settings } from '../config/settings.ts';
 import type { TaskHandler, TaskHandlers } from '../core/ports.ts';
 import type { TaskOutput } from '../core/types.ts';
+import { openAcceptances } from '../storage/acceptance-file.ts';
 import { createPublishHandler } from '../storage/publish-handler.ts';
 import { createBuildSilverHandler } from '../transforms/base/run-base.ts';
 import { createPinBronzeHandler } from '../transforms/bronze/pin-bronze.ts';
@@ -83,7 +84,13 @@ async function pipelineHandlers(settings: Settings, pipeline: string): Promise<H
     }),
     'build.gold': createBuildGoldHandler({ publications, openWarehouse }),
     load: createLoadHandler({ publications, openWarehouse }),
-    validate: createValidateHandler({ ...reading, bronze: lake.bronzeFiles, gates, root }),
+    validate: createValidateHandler({
+      ...reading,
+      acceptances: openAcceptances(lake.store),
+      bronze: lake.bronzeFiles,
+      gates,
+      root,
+    }),
     publish: createPublishHandler({ publications }),
     'publish.gold': createPublishGoldHandler({ openWarehouse, publish: createPublishHandler({ publications }) }),
   };

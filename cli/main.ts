@@ -238,6 +238,19 @@ program
   );
 
 program
+  .command('publish')
+  .argument('<layer>', 'silver, dims, enriched or gold')
+  .description('publish what a closed gate kept back, and let its run go on')
+  .option('--because <text>', 'why; it stays with the version')
+  .option('--hold-failed', 'leave the tables that failed, and all that is built on them, as readers see them')
+  .option('--run <run>', 'run that stopped at the gate (default: the newest)')
+  .option('--pipeline <name>', 'pipeline whose layer is meant')
+  .option('--dry-run', 'say what would be published')
+  .option('--yes', 'do not ask')
+  .addOption(json())
+  .action(async (layer: string, options) => (await import('./commands/publish.ts')).publish(globals(), layer, options));
+
+program
   .command('rollback')
   .argument('<layer>', 'silver, dims, enriched or gold')
   .description('publish an older version again, as a new one')

@@ -48,7 +48,8 @@ export function outputFact(output: TaskOutput): string {
     case 'short_circuit':
       return output.because;
     case 'staged': {
-      const { account, unchanged, partitions } = output.staged;
+      const { account, unchanged, partitions, heldBackBy } = output.staged;
+      if (heldBackBy !== undefined) return `stays as it is, because ${heldBackBy} is held back`;
       if (unchanged) return 'unchanged';
       const held = account.quarantined > 0 ? `, ${number(account.quarantined)} quarantined` : '';
       const duplicates = account.duplicates > 0 ? `, ${number(account.duplicates)} duplicates` : '';
@@ -56,10 +57,11 @@ export function outputFact(output: TaskOutput): string {
     }
     case 'report':
       return `${output.report.decision.verdict} · ${output.report.markdownPath}`;
-    case 'published':
-      return output.publication.moved
-        ? `version ${output.publication.sequence}`
-        : `version ${output.publication.sequence} stays, nothing changed`;
+    case 'published': {
+      const { sequence, moved, held = [] } = output.publication;
+      const rest = held.length > 0 ? `, without ${held.join(', ')}` : '';
+      return `version ${sequence}${moved ? '' : ' stays, nothing changed'}${rest}`;
+    }
     case 'loaded': {
       const changed = output.receipts.filter((receipt) => receipt.changed);
       const rows = changed.reduce((sum, receipt) => sum + receipt.rows, 0);

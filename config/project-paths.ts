@@ -26,6 +26,7 @@ export function gateSettings({ values }: Settings): GateSettings {
       enriched: values['gates.enriched'],
       gold: values['gates.gold'],
     },
+    onFail: values['gates.on_fail'],
     strictForeignKeys: values.strict_foreign_keys,
   };
 }

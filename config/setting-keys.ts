@@ -1,6 +1,6 @@
 /** Every setting: how its text is read, where it comes from besides config.yml, and what it is without being set. */
 import { availableParallelism } from 'node:os';
-import type { GateMode } from '../core/types.ts';
+import type { GateMode, OnFail } from '../core/types.ts';
 
 export const ENVIRONMENTS = ['local', 'dev', 'prod', 'sandbox'] as const;
 export type EnvironmentName = (typeof ENVIRONMENTS)[number];
@@ -303,6 +303,12 @@ export const SETTING_KEYS = {
   'gates.dims': gate('dims'),
   'gates.enriched': gate('enriched'),
   'gates.gold': gate('gold'),
+  'gates.on_fail': setting({
+    describes:
+      'What a strict gate that is closed keeps back: the layer, or the tables that failed with all that is built on them.',
+    ...oneOf('hold_layer', 'hold_descendants'),
+    byDefault: 'hold_layer' as OnFail,
+  }),
   strict_foreign_keys: setting({
     describes: 'Are rows without a parent quarantined? Else they are only counted.',
     ...isTrue,

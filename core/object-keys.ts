@@ -24,6 +24,10 @@ export function parseHistoryKey(key: string): number | null {
 /** `silver/_hold.json`: while it exists, readers of the layer see no new version but a rollback. */
 export const holdKey = (layer: PublishedLayer): string => `${layer}/_hold.json`;
 
+/** `silver/_accepted/<dag>.<run>/SILVER_QUALITY.json`: somebody lets this run's report pass its closed gate. */
+export const acceptedKey = (layer: PublishedLayer, dagId: string, runId: string, report: string): string =>
+  `${layer}/_accepted/${keySafe(dagId)}.${keySafe(runId)}/${report}.json`;
+
 /** `silver/_mirror.json`: which version the folders beside it were last copied from. */
 export const mirrorStateKey = (layer: PublishedLayer): string => `${layer}/_mirror.json`;
 

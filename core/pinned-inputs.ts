@@ -28,6 +28,18 @@ export function pinnedSequence(outputs: Outputs, layer: PublishedLayer): number 
   return newest;
 }
 
+/** Tables that this run leaves as readers see them, as `layer.table`: held at a gate, or built on such. */
+export function heldTables(outputs: Outputs): ReadonlySet<string> {
+  const held = new Set<string>();
+  for (const output of Object.values(outputs)) {
+    if (output.kind === 'published')
+      for (const table of output.publication.held ?? []) held.add(`${output.publication.layer}.${table}`);
+    if (output.kind === 'staged' && output.staged.heldBackBy !== undefined)
+      held.add(`${output.staged.layer}.${output.staged.table}`);
+  }
+  return held;
+}
+
 /** What this run has staged for a table, if it has. */
 export function stagedTable(outputs: Outputs, layer: PublishedLayer, table: string): StagedTable | undefined {
   for (const output of Object.values(outputs)) {

@@ -1,11 +1,13 @@
 /** The ports: what the core needs from clock, disk, lake and warehouse, named by what they do. */
 import type { Spec } from './spec.ts';
 import type {
+  Acceptance,
   DataFile,
   DataPartition,
   GateMode,
   Interval,
   LoadReceipt,
+  OnFail,
   Publication,
   PublicationRef,
   PublishedLayer,
@@ -96,6 +98,21 @@ export interface PublicationReader {
   at(layer: PublishedLayer, sequence: number): Promise<Publication>;
 }
 
+/** What people have said of closed gates. */
+export interface AcceptanceReader {
+  /**
+   * Of this run's report of the layer, given that exactly this failed; null where nobody has accepted that.
+   *
+   * @param failures `failuresDigest` of the report
+   */
+  accepted(
+    layer: PublishedLayer,
+    run: Pick<RunFacts, 'dagId' | 'runId'>,
+    report: string,
+    failures: string,
+  ): Promise<Acceptance | null>;
+}
+
 /** Files of one attempt on their way into the lake, unseen until published. */
 export interface Staging {
   /**
@@ -117,6 +134,7 @@ export interface PublishRequest {
   readonly tables: readonly StagedTable[];
   readonly reportDigest: string | null;
   readonly verdict: Verdict | null;
+  readonly accepted?: Acceptance;
   /**
    * Sequence of this layer that the staged tables were built on; null: the layer had none. Left out: the current one.
    * Another run's publication since then is a conflict where it touched the same partitions, or a table in `reads`.
@@ -247,6 +265,8 @@ export type TaskHandlers = { readonly [key: string]: TaskHandler };
 /** What validation needs of the gates' settings. */
 export interface GateSettings {
   readonly mode: { readonly [layer: string]: GateMode };
+  /** What a strict gate that is closed keeps back. */
+  readonly onFail: OnFail;
   readonly strictForeignKeys: boolean;
 }
 

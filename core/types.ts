@@ -346,6 +346,8 @@ export interface StagedTable {
   readonly logicFingerprint: string;
   /** The build's own memory, carried with the publication (enriched: source sequences and as-of day). */
   readonly state: JsonObject;
+  /** Set where nothing was built, because this run holds that table back: `silver.returns`. */
+  readonly heldBackBy?: string;
 }
 
 export interface InputRecord {
@@ -370,6 +372,8 @@ export interface Publication {
   /** Digest of the report that let it pass; null where the layer has none. */
   readonly reportDigest: string | null;
   readonly verdict: Verdict | null;
+  /** Set where the gate was closed and the version was published all the same. */
+  readonly accepted?: Acceptance;
   /** Of all tables' columns and keys: changes with the schema alone. Left out by versions before 0.2. */
   readonly schemaFingerprint?: string;
   readonly tables: { readonly [table: string]: PublishedTable };
@@ -395,6 +399,8 @@ export interface PublicationRef {
   readonly touched: { readonly [table: string]: readonly string[] };
   /** False where nothing had changed and the pointer stayed. */
   readonly moved: boolean;
+  /** Tables that this run leaves as readers see them; left out where there is none. */
+  readonly held?: readonly string[];
 }
 
 // ------------------------------------------------------------------ validation
@@ -452,12 +458,25 @@ export interface Report {
 }
 
 export type GateMode = 'strict' | 'warning-only';
+/** The whole layer, or the tables that failed with all that is built on them. */
+export type OnFail = 'hold_layer' | 'hold_descendants';
 
 export interface Decision {
   readonly verdict: Verdict;
   readonly mayPublish: boolean;
-  /** `silver.returns.fk_order` … in report order; empty on PASS. */
+  /** `silver.returns.fk_order` … in report order, of held tables too; empty where all passed. */
   readonly blockedBy: readonly string[];
+  /** Set where the layer is published although its gate is closed. */
+  readonly accepted?: Acceptance;
+}
+
+/** A word, given to one report as it was measured, that its layer may be published. */
+export interface Acceptance {
+  /** `ada@db-7`, or `gates.on_fail` where the settings say it once for all. */
+  readonly by: string;
+  readonly because: string;
+  /** Tables of the layer that readers go on seeing as they are; empty: all are published. Sorted. */
+  readonly held: readonly string[];
 }
 
 export interface ReportRef {
@@ -472,7 +491,6 @@ export interface ReportRef {
 
 // ------------------------------------------------------------------ warehouse
 
-/** What the warehouse said about one partition. */
 /** What of a table only a cloud warehouse keeps. */
 export interface WarehouseTableOptions {
   /** Lower case, at most 63 characters. */
@@ -501,6 +519,7 @@ export interface WarehouseJob {
   readonly link: string;
 }
 
+/** What the warehouse said about one partition. */
 export interface LoadReceipt {
   readonly table: string;
   readonly partition: string;

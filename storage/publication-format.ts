@@ -60,6 +60,7 @@ const publication: z.ZodType<Publication> = z.object({
   revertsTo: z.int().positive().nullable(),
   reportDigest: z.string().nullable(),
   verdict: z.enum(['PASS', 'WARN', 'FAIL']).nullable(),
+  accepted: z.object({ by: z.string(), because: z.string(), held: z.array(z.string()) }).exactOptional(),
   schemaFingerprint: z.string().exactOptional(),
   tables: z.record(z.string(), publishedTable),
 });

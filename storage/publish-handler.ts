@@ -7,9 +7,14 @@ import type { PublishedLayer, ReportRef, StagedTable, TaskOutput } from '../core
 export function createPublishHandler(deps: { readonly publications: PublicationStore }): TaskHandler {
   return async (context) => {
     const layer = layerOf(context);
-    const tables = context.task.tables.map((table) => stagedTable(context, layer, table));
     const report = gateReport(context, layer);
     if (report) assertPassed(report, layer);
+    const accepted = report?.decision.accepted;
+    const staged = context.task.tables.map((table) => stagedTable(context, layer, table));
+    const isHeld = ({ table, heldBackBy }: StagedTable): boolean =>
+      heldBackBy !== undefined || (accepted?.held.includes(table) ?? false);
+    const tables = staged.filter((one) => !isHeld(one));
+    const held = staged.filter(isHeld).map(({ table }) => table);
     assertNotCancelled(context);
     const basedOn = basedOnOf(context, layer);
     const publication = await deps.publications.publish({
@@ -20,13 +25,19 @@ export function createPublishHandler(deps: { readonly publications: PublicationS
       tables,
       reportDigest: report?.digest ?? null,
       verdict: report?.decision.verdict ?? null,
+      ...(accepted === undefined ? {} : { accepted }),
       ...(basedOn === undefined ? {} : { basedOn }),
       // Base silver is deduplicated against all published keys of its table; the other layers replace partitions alone.
-      reads: layer === 'silver' ? tables.filter((staged) => !staged.unchanged).map((staged) => staged.table) : [],
+      reads: layer === 'silver' ? tables.filter(({ unchanged }) => !unchanged).map(({ table }) => table) : [],
     });
     const what = publication.moved ? `published version ${publication.sequence}` : 'nothing changed';
-    context.log.info(`${layer}: ${what}`, { layer, sequence: publication.sequence, touched: publication.touched });
-    return { kind: 'published', publication };
+    const rest = held.length > 0 ? `; ${held.join(', ')} held back` : '';
+    context.log.info(`${layer}: ${what}${rest}`, {
+      layer,
+      sequence: publication.sequence,
+      touched: publication.touched,
+    });
+    return { kind: 'published', publication: held.length > 0 ? { ...publication, held } : publication };
   };
 }
 

@@ -161,6 +161,7 @@ function nextPublication(
     revertsTo: null,
     reportDigest: request.reportDigest,
     verdict: request.verdict,
+    ...(request.accepted === undefined ? {} : { accepted: request.accepted }),
     schemaFingerprint: schemaFingerprintOf(tables),
     tables,
   };

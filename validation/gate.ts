@@ -9,9 +9,9 @@
  * 5. A table of which nothing was evaluated: WARN, because no data is not a pass.
  * 6. Else PASS. `NOT EVALUATED` beside evaluated checks neither passes nor blocks; reports list it.
  *
- * What could not be decided (1, 2) is not published in any mode; another FAIL only in `strict`.
+ * What could not be decided (1, 2) is not published in any mode; another FAIL not in `strict`, unless somebody accepts it.
  */
-import type { CheckState, Decision, GateMode, Layer, TableAccount, Verdict } from '../core/types.ts';
+import type { Acceptance, CheckState, Decision, GateMode, Layer, TableAccount, Verdict } from '../core/types.ts';
 import { compareText, inReportOrder, isUndecided, type MeasuredResult } from './measured-result.ts';
 
 export interface GateInput {
@@ -58,6 +58,35 @@ export function gate(input: GateInput): GateOutcome {
     },
     undecided,
   };
+}
+
+/** Tables that failed or could not be decided; a limit over all tables names none. Sorted. */
+export function failedTables({ tables, results, accounts }: GateInput): readonly string[] {
+  const isBroken = (table: string): boolean => {
+    const own = results.filter((result) => result.table === table);
+    return (
+      own.length === 0 ||
+      [...own, ...accounts.filter((account) => account.table === table)].some(({ state }) => state === 'FAIL')
+    );
+  };
+  return tables.filter(isBroken).toSorted(compareText);
+}
+
+/**
+ * The gate of the tables that are not held, which somebody has accepted as the whole was measured.
+ *
+ * @param rest the gate's input without the held tables; the whole where none is held
+ */
+export function gateAccepted(whole: GateOutcome, rest: GateInput, accepted: Acceptance): GateOutcome {
+  const { blockedBy } = whole.decision;
+  if (accepted.held.length === 0) {
+    return {
+      decision: { ...whole.decision, mayPublish: whole.undecided.length === 0, accepted },
+      undecided: whole.undecided,
+    };
+  }
+  const { decision, undecided } = gate(rest);
+  return { decision: { ...decision, blockedBy, ...(decision.mayPublish ? { accepted } : {}) }, undecided };
 }
 
 function verdictWithoutFailure(input: GateInput): Verdict {

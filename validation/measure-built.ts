@@ -15,7 +15,7 @@ import { NONE_FAILS } from './limits.ts';
 import { countedRows, type LayerMeasurement, type Measuring, tableAccount } from './measure.ts';
 import type { MeasuredResult } from './measured-result.ts';
 import { runChecks, type ScanCheck } from './run-checks.ts';
-import { columnsChecks, notStaged, type StagedSubject, stagedSubject } from './staged-subject.ts';
+import { columnsChecks, heldBack, notStaged, type StagedSubject, stagedSubject } from './staged-subject.ts';
 
 /** A table that was computed, with what is promised of it. */
 interface BuiltTable {
@@ -96,14 +96,24 @@ async function measureLayer(
   const tables: TableAccount[] = [];
   for (const table of built.filter(({ name }) => context.task.tables.includes(name))) {
     const staged = stagedTable(context.outputs, layer, table.name);
-    const own = staged
-      ? await measureTable(measuring, table, staged, publication)
-      : [notStaged(context, table.name, context.spec.owner)];
+    const own = await resultsOf(measuring, table, staged, publication);
     const rows = (staged?.partitions ?? []).reduce((sum, partition) => sum + partition.rows, 0);
     results.push(...own);
     tables.push(tableAccount(table.name, countedRows(rows), own));
   }
   return { results, tables };
+}
+
+async function resultsOf(
+  measuring: Measuring,
+  table: BuiltTable,
+  staged: StagedTable | undefined,
+  publication: Publication | null,
+): Promise<readonly MeasuredResult[]> {
+  const { context } = measuring;
+  if (!staged) return [notStaged(context, table.name, context.spec.owner)];
+  if (staged.heldBackBy !== undefined) return [heldBack(staged, context.spec.owner)];
+  return measureTable(measuring, table, staged, publication);
 }
 
 async function pinnedPublication(

@@ -15,7 +15,7 @@ import { NONE_FAILS } from './limits.ts';
 import { countedRows, type LayerMeasurement, type Measuring, tableAccount } from './measure.ts';
 import type { MeasuredResult } from './measured-result.ts';
 import { runChecks } from './run-checks.ts';
-import { columnsChecks, stagedSubject } from './staged-subject.ts';
+import { columnsChecks, heldBack, stagedSubject } from './staged-subject.ts';
 
 /** The snapshot that this run's readers get: staged by this run, else the published one that its date reads. */
 interface ReadSnapshot {
@@ -32,8 +32,15 @@ export async function measureDims(measuring: Measuring): Promise<LayerMeasuremen
   const tables: TableAccount[] = [];
   for (const dim of context.spec.dims.filter(({ name }) => context.task.tables.includes(name))) {
     const table = context.spec.tables.find(({ name }) => name === dim.name);
-    const snapshot = snapshotOf(measuring, dim, publication);
     const owner = table?.owner ?? context.spec.owner;
+    const staged = stagedTable(context.outputs, 'dims', dim.name);
+    if (staged?.heldBackBy !== undefined) {
+      const own = [heldBack(staged, owner)];
+      results.push(...own);
+      tables.push(tableAccount(dim.name, EMPTY_ACCOUNT, own));
+      continue;
+    }
+    const snapshot = snapshotOf(measuring, dim, publication);
     const own = snapshot
       ? await measureSnapshot(measuring, dim, table, owner, snapshot)
       : [snapshotMissing(dim, owner, context.run.runDate)];

@@ -15,8 +15,7 @@ import { rowsAsStagedCheck, schemaChangeCheck } from './checks/staged-files.ts';
 import { primaryKeyCheck } from './checks/unique.ts';
 import { limitPercent } from './figures.ts';
 import { type LayerMeasurement, type Measuring, tableAccount } from './measure.ts';
-import type { MeasuredResult } from './measured-result.ts';
-import { ALL_TABLES } from './report/render-markdown.ts';
+import { ALL_TABLES, type MeasuredResult } from './measured-result.ts';
 import { runChecks } from './run-checks.ts';
 import { sampleQuarantine } from './sample-quarantine.ts';
 import { columnsChecks, notStaged, type StagedSubject, stagedSubject } from './staged-subject.ts';
@@ -38,7 +37,7 @@ export async function measureSilver(measuring: Measuring): Promise<LayerMeasurem
       tableAccount(spec.name, staged.account, own, { passRate: passRate(staged.account), sla: spec.quality.sla }),
     );
   }
-  return { results: [...results, overallQuarantine(measuring, tables)], tables };
+  return { results, tables, overall: (counted) => [overallQuarantine(measuring, counted)] };
 }
 
 async function publishedSilver({ context, publications }: Measuring): Promise<Publication | null> {

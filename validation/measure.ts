@@ -18,8 +18,11 @@ export interface Measuring extends MeasureDeps {
 }
 
 export interface LayerMeasurement {
+  /** Each about one table. */
   readonly results: readonly MeasuredResult[];
   readonly tables: readonly TableAccount[];
+  /** What is asked of these tables together. */
+  readonly overall?: (tables: readonly TableAccount[]) => readonly MeasuredResult[];
 }
 
 /** The account of a table whose rows were only counted. */

@@ -26,6 +26,9 @@ export interface Measurement {
   readonly undecided?: boolean;
 }
 
+/** The table name of results that are about a whole layer. */
+export const ALL_TABLES = '*';
+
 /** Rows shown of one failing check. */
 export const MAX_SAMPLES = 5;
 

@@ -5,7 +5,7 @@ import type { ColumnSchema, DataPartition, PublishedTable, StagedTable } from '.
 import type { DuckDbSession } from '../engine/duckdb-session.ts';
 import { relationOf, type Subject } from './checks/row-check.ts';
 import { columnsCheck } from './checks/staged-files.ts';
-import { type MeasuredResult, undecided } from './measured-result.ts';
+import { type MeasuredResult, notEvaluated, undecided } from './measured-result.ts';
 
 export interface StagedSubject extends Subject {
   readonly staged: StagedTable;
@@ -68,6 +68,21 @@ export async function columnsChecks(
 }
 
 /** A table that this task must judge and that no task of this run has built: the gate stays shut. */
+/** What a report says of a table that was not built, because what it is built on is held back. */
+export function heldBack(staged: StagedTable, owner: string): MeasuredResult {
+  return notEvaluated(
+    {
+      checkId: 'held_back',
+      table: staged.table,
+      owner,
+      severity: 'fail',
+      description: 'The table stays as readers see it.',
+      expected: '',
+    },
+    `${staged.heldBackBy} is held back in this run`,
+  );
+}
+
 export function notStaged(context: TaskContext, table: string, owner: string): MeasuredResult {
   return undecided(
     {

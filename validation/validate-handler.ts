@@ -1,21 +1,24 @@
 /** One `validate` task -> a written report and its reference; a gate that does not open fails the task. */
 import { join } from 'node:path';
 import { GateFailedError, PipelineError } from '../core/errors.ts';
-import type { TaskContext, TaskHandler } from '../core/ports.ts';
-import type { JsonObject, Layer, Report, ReportRef } from '../core/types.ts';
+import type { AcceptanceReader, TaskContext, TaskHandler } from '../core/ports.ts';
+import type { Acceptance, JsonObject, Layer, Report, ReportRef } from '../core/types.ts';
 import { DuckDbSession } from '../engine/duckdb-session.ts';
 import { counted, someOf } from './figures.ts';
-import { type GateOutcome, gate } from './gate.ts';
+import { type GateInput, type GateOutcome, gate, gateAccepted } from './gate.ts';
+import { tablesToHold } from './held-tables.ts';
 import type { LayerMeasurement, MeasureDeps, Measuring } from './measure.ts';
 import { measureBronze } from './measure-bronze.ts';
 import { measureEnriched, measureGold } from './measure-built.ts';
 import { measureDims } from './measure-dims.ts';
 import { measureSilver } from './measure-silver.ts';
 import { inReportOrder } from './measured-result.ts';
+import { failuresDigest } from './report/render-results.ts';
 import { reportName } from './report/report-name.ts';
 import { writeReport } from './report/write-report.ts';
 
 export interface ValidateDeps extends MeasureDeps {
+  readonly acceptances: AcceptanceReader;
   /** Project root, below which reports are written. */
   readonly root: string;
   readonly duckdb: { readonly memoryLimit: string; readonly threads: number };
@@ -30,8 +33,9 @@ const MEASURES: { readonly [layer in Layer]: (measuring: Measuring) => Promise<L
 };
 
 /**
- * Measures what the task covers, decides, writes the report, and only then fails where the decision says so. Reads staged and
- * published files, changes none of them; running it again writes the same bytes.
+ * Measures what the task covers, decides, writes the report, and only then fails where the decision says so. A closed gate
+ * lets pass what somebody accepted as it was measured, or what `gates.on_fail` does not keep back. Reads staged and published
+ * files, changes none of them; running it again writes the same bytes.
  *
  * @throws GateFailedError `gate_failed` (final): strict, and the layer may not be published
  * @throws PipelineError `gate_undecided` (final): something could not be measured, in any mode
@@ -45,14 +49,15 @@ export function createValidateHandler(deps: ValidateDeps): TaskHandler {
       return { kind: 'nothing' };
     }
     const measurement = await measure(deps, context, layer);
-    const outcome = gate({
-      layer,
-      mode: modeOf(deps, layer),
-      tables,
-      results: measurement.results,
-      accounts: measurement.tables,
-    });
-    const report = await composeReport(deps, context, layer, measurement, outcome);
+    const input = gateInput(deps, layer, measurement, tables);
+    const asMeasured = gate(input);
+    const measured = composeReport(deps, context, layer, input.results, measurement.tables, asMeasured);
+    const accepted = await acceptance(deps, context, measured, input);
+    const outcome =
+      accepted === null
+        ? asMeasured
+        : gateAccepted(asMeasured, gateInput(deps, layer, measurement, tables, accepted.held), accepted);
+    const report = await withReaders(deps, { ...measured, decision: outcome.decision });
     const place = { root: deps.root, reportDir: context.spec.reportDir };
     const reference = await writeReport(place, report, context.run);
     context.log.info(`${report.name}: ${report.decision.verdict}`, { report: reference.markdownPath });
@@ -72,18 +77,53 @@ async function measure(deps: ValidateDeps, context: TaskContext, layer: Layer): 
   return await MEASURES[layer]({ ...deps, context, session });
 }
 
+/** What the gate is asked about the tables that are not held. */
+function gateInput(
+  deps: ValidateDeps,
+  layer: Layer,
+  measurement: LayerMeasurement,
+  covered: readonly string[],
+  held: readonly string[] = [],
+): GateInput & Pick<LayerMeasurement, 'results'> {
+  const isLeft = ({ table }: { readonly table: string }): boolean => !held.includes(table);
+  const accounts = measurement.tables.filter(isLeft);
+  return {
+    layer,
+    mode: modeOf(deps, layer),
+    tables: covered.filter((table) => !held.includes(table)),
+    results: [...measurement.results.filter(isLeft), ...(measurement.overall?.(accounts) ?? [])],
+    accounts,
+  };
+}
+
+/** What lets this report pass its closed gate: a word that somebody gave to it, else the settings; null where neither does. */
+async function acceptance(
+  deps: ValidateDeps,
+  { run, spec }: TaskContext,
+  report: Report,
+  input: GateInput,
+): Promise<Acceptance | null> {
+  const { layer, decision } = report;
+  if (decision.mayPublish || layer === 'bronze') return null;
+  const word = await deps.acceptances.accepted(layer, run, report.name, failuresDigest(report));
+  if (word !== null || report.mode !== 'strict' || deps.gates.onFail === 'hold_layer') return word;
+  const held = tablesToHold(spec, layer, input);
+  return held === null ? null : { by: 'gates.on_fail', because: 'hold_descendants', held };
+}
+
 /** A layer that the settings do not name is strict: gates fail closed. */
 function modeOf(deps: ValidateDeps, layer: Layer): Report['mode'] {
   return deps.gates.mode[layer] ?? 'strict';
 }
 
-async function composeReport(
+function composeReport(
   deps: ValidateDeps,
   context: TaskContext,
   layer: Layer,
-  { results, tables }: LayerMeasurement,
+  results: LayerMeasurement['results'],
+  tables: LayerMeasurement['tables'],
   { decision }: GateOutcome,
-): Promise<Report> {
+): Report {
   const { run, spec, task } = context;
   return {
     formatVersion: 1,
@@ -99,10 +139,16 @@ async function composeReport(
     decision,
     tables,
     results: inReportOrder(results),
-    // Only a refusal needs it; a report that lets its layer pass would otherwise change with every rerun.
-    currentPublication: decision.mayPublish ? null : await currentSequence(deps, layer),
+    currentPublication: null,
     settings: settingsOf(deps, context, layer),
   };
+}
+
+/** Only a refusal needs it; a report that lets its layer pass would otherwise change with every rerun. */
+async function withReaders(deps: ValidateDeps, report: Report): Promise<Report> {
+  return report.decision.mayPublish
+    ? report
+    : { ...report, currentPublication: await currentSequence(deps, report.layer) };
 }
 
 async function currentSequence(deps: ValidateDeps, layer: Layer): Promise<number | null> {
@@ -126,7 +172,9 @@ function refusal(report: Report, reference: ReportRef, { undecided }: GateOutcom
   if (report.mode === 'strict') {
     return new GateFailedError(
       `The ${report.layer} gate is closed by ${counted(report.decision.blockedBy.length, 'check')}: ${names}. ` +
-        `${readers}. Read ${reference.runMarkdownPath}, correct the data or the limits, then clear this task.`,
+        `${readers}. Read ${reference.runMarkdownPath}, then correct the data or the limits and clear this task${
+          report.layer === 'bronze' ? '' : `, or let it pass: assay publish ${report.layer} --because …`
+        }.`,
       reference,
     );
   }

@@ -1,6 +1,6 @@
 /** What a task did or why it failed -> one line with links to the report, publication or run that it made. */
 import { html } from 'hono/html';
-import type { TaskInstance, TaskOutput } from '../../core/types.ts';
+import type { Decision, TaskInstance, TaskOutput } from '../../core/types.ts';
 import type { Html } from './layout.ts';
 import { instant, number, plural, runHref, runReportHref, verdictBadge } from './words.ts';
 
@@ -30,7 +30,8 @@ function outputFacts(output: TaskOutput, instance: TaskInstance): Html | string 
     case 'short_circuit':
       return output.proceed ? output.because : `stops here: ${output.because}`;
     case 'staged': {
-      const { account, unchanged, partitions } = output.staged;
+      const { account, unchanged, partitions, heldBackBy } = output.staged;
+      if (heldBackBy !== undefined) return `stays as it is: ${heldBackBy} is held back`;
       if (unchanged) return 'unchanged';
       const held = account.quarantined > 0 ? `, ${number(account.quarantined)} quarantined` : '';
       const duplicates = account.duplicates > 0 ? `, ${plural(account.duplicates, 'duplicate')}` : '';
@@ -38,11 +39,12 @@ function outputFacts(output: TaskOutput, instance: TaskInstance): Html | string 
     }
     case 'report': {
       const { name, decision } = output.report;
-      return html`${verdictBadge(decision.verdict)} <a href="${runReportHref(instance, name)}">${name}</a>${decision.mayPublish ? '' : ', blocks publishing'}`;
+      return html`${verdictBadge(decision.verdict)} <a href="${runReportHref(instance, name)}">${name}</a>${decision.mayPublish ? acceptedWords(decision) : ', blocks publishing'}`;
     }
     case 'published': {
-      const { layer, sequence, moved } = output.publication;
-      return moved ? `readers now see ${layer} ${sequence}` : `${layer} ${sequence} stays: nothing changed`;
+      const { layer, sequence, moved, held = [] } = output.publication;
+      const rest = held.length > 0 ? `; held back: ${held.join(', ')}` : '';
+      return `${moved ? `readers now see ${layer} ${sequence}` : `${layer} ${sequence} stays: nothing changed`}${rest}`;
     }
     case 'loaded': {
       const changed = output.receipts.filter((receipt) => receipt.changed);
@@ -57,3 +59,6 @@ function outputFacts(output: TaskOutput, instance: TaskInstance): Html | string 
       return output satisfies never;
   }
 }
+
+const acceptedWords = ({ accepted }: Decision): string =>
+  accepted ? `, let pass by ${accepted.by}: ${accepted.because}` : '';

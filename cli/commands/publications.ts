@@ -149,10 +149,17 @@ export async function versions(flags: GlobalFlags, layerName: string, options: P
         describeInterval(one.interval, spec.timezone),
         one.verdict ?? '',
         `${one.dagId} ${one.runId}`,
-        one.revertsTo === null ? '' : `version ${one.revertsTo} again`,
+        noteOf(one),
       ]),
     ),
   );
+}
+
+function noteOf({ revertsTo, accepted }: Publication): string {
+  const notes = revertsTo === null ? [] : [`version ${revertsTo} again`];
+  if (accepted) notes.push(`let pass by ${accepted.by}: ${accepted.because}`);
+  if (accepted && accepted.held.length > 0) notes.push(`without ${accepted.held.join(', ')}`);
+  return notes.join('; ');
 }
 
 interface RollbackOptions {

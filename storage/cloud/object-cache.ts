@@ -110,13 +110,14 @@ interface Room {
 
 function createRoom(folder: string, maxBytes: number, handedOut: ReadonlySet<string>): Room {
   const reserved = new Map<string, number>();
-  let seenBytes = 0;
-  let addedBytes = Number.POSITIVE_INFINITY; // Since the last look; there was none.
+  let seenBytes = Number.POSITIVE_INFINITY; // There was no look yet.
+  let addedBytes = 0; // Since the last look began.
   let turn: Promise<unknown> = Promise.resolve();
 
   async function makeRoom(sizeBytes: number): Promise<void> {
     const ownBytes = [...reserved.values()].reduce((sum, bytes) => sum + bytes, sizeBytes);
     if (seenBytes + addedBytes + ownBytes <= maxBytes && addedBytes <= maxBytes / 8) return;
+    const knownBytes = addedBytes;
     const nowMs = await folderTimeMs(folder);
     const entries = await entriesIn(folder);
     const arrivingBytes = await clearArriving(join(folder, ARRIVING), nowMs, reserved);
@@ -127,7 +128,8 @@ function createRoom(folder: string, maxBytes: number, handedOut: ReadonlySet<str
       if (await take(entry, join(folder, ARRIVING, randomUUID()))) bytes -= entry.sizeBytes;
     }
     seenBytes = bytes;
-    addedBytes = 0;
+    // What has arrived during the look may be missing from it.
+    addedBytes -= knownBytes;
     if (bytes + ownBytes > maxBytes) throw noRoom(folder, maxBytes, bytes + ownBytes - sizeBytes, sizeBytes);
   }
 

@@ -134,6 +134,7 @@ describe('an environment', () => {
     });
     assert.deepEqual(gateSettings(prod), {
       mode: { bronze: 'strict', silver: 'strict', dims: 'strict', enriched: 'strict', gold: 'strict' },
+      onFail: 'hold_layer',
       strictForeignKeys: true,
     });
     assert.deepEqual(taskDefaults(await of('dev')).retry, {

@@ -104,6 +104,31 @@ describe('a day table', () => {
     });
   });
 
+  test('stays as it is where the run holds an input back, and is brought up by the next one', async () => {
+    await withLake(async (lake, session) => {
+      await publishOrders(lake, FIRST);
+      await lake.build(spec, '2025-10-04', withTwoDaySums);
+      const before = await sums(session, lake);
+      await publishOrders(lake, [...FIRST, ['o4', '2025-10-05', '2025-10-05', 5]]);
+      const publication = { layer: 'silver', sequence: 2, touched: {}, moved: false, held: ['orders'] } as const;
+      const outputs = { promote: { kind: 'published', publication } } as const;
+      const held = await lake.build(spec, '2025-10-05', { ...withTwoDaySums, outputs });
+      assert.deepEqual([held.unchanged, held.heldBackBy, held.removed], [true, 'silver.orders', []]);
+      assert.deepEqual(await sums(session, lake), before);
+      const next = await lake.build(spec, '2025-10-05', withTwoDaySums);
+      assert.deepEqual(values(next.partitions), ['2025-10-05']);
+    });
+  });
+
+  test('is held back before it was ever built, with its input', async () => {
+    await withLake(async (lake) => {
+      const publication = { layer: 'silver', sequence: 0, touched: {}, moved: false, held: ['orders'] } as const;
+      const outputs = { promote: { kind: 'published', publication } } as const;
+      const held = await lake.stage(spec, '2025-10-05', { ...withTwoDaySums, outputs });
+      assert.deepEqual([held.unchanged, held.heldBackBy, held.partitions], [true, 'silver.orders', []]);
+    });
+  });
+
   test('rewrites the day of a late row and the days whose window reaches back to it, no more', async () => {
     await withLake(async (lake, session) => {
       await publishOrders(lake, FIRST);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { PipelineError } from '../../core/errors.ts';
+import { heldTables } from '../../core/pinned-inputs.ts';
 import type { PublishRequest, TaskContext } from '../../core/ports.ts';
 import type { Decision, PublicationRef, ReportRef, TaskOutput } from '../../core/types.ts';
 import { openLocalStore } from '../../storage/local/store.ts';
@@ -102,6 +103,20 @@ describe('the publish task', () => {
       },
     });
     assert.deepEqual([request?.reportDigest, request?.verdict], ['digest of SILVER_QUALITY', 'PASS']);
+  });
+
+  test('leaves out what is held back, and says so to the tasks after it', async () => {
+    const accepted = { by: 'ada@db-7', because: 'known', held: ['returns'] };
+    const { output, request } = await handle({
+      outputs: { validate: report('SILVER_QUALITY', { ...FAILED, mayPublish: true, accepted }) },
+    });
+    assert.deepEqual(
+      request?.tables.map(({ table }) => table),
+      ['orders'],
+    );
+    assert.deepEqual(request?.accepted, accepted);
+    assert.deepEqual(output.kind === 'published' && output.publication.held, ['returns']);
+    assert.deepEqual([...heldTables({ promote: output })], ['silver.returns']);
   });
 
   test('says which version the build read, and that silver was deduplicated against its own tables', async () => {

@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { BronzeFiles, LakeFiles, PublicationReader, TaskContext } from '../../core/ports.ts';
+import type { BronzeFiles, LakeFiles, ObjectStore, PublicationReader, TaskContext } from '../../core/ports.ts';
 import { EMPTY_ACCOUNT } from '../../core/row-account.ts';
 import type {
   CheckSpec,
@@ -24,6 +24,7 @@ import type {
   DataFile,
   GateMode,
   Layer,
+  OnFail,
   Publication,
   PublishedLayer,
   Report,
@@ -32,6 +33,8 @@ import type {
 } from '../../core/types.ts';
 import { DuckDbSession } from '../../engine/duckdb-session.ts';
 import { literal } from '../../engine/sql-text.ts';
+import { openAcceptances } from '../../storage/acceptance-file.ts';
+import { openLocalStore } from '../../storage/local/store.ts';
 import { parseManifest } from '../../transforms/bronze/bronze-manifest.ts';
 import { createValidateHandler } from '../../validation/validate-handler.ts';
 
@@ -41,6 +44,7 @@ const LOCATION = { file: 'specs/shop/tables.yml', line: 7, column: 3 };
 export class Lake implements AsyncDisposable {
   readonly root = mkdtempSync(join(tmpdir(), 'assay-validation-'));
   readonly session: DuckDbSession;
+  readonly store: ObjectStore = openLocalStore({ root: join(this.root, 'lake'), displayName: 'lake/' });
 
   private constructor(session: DuckDbSession) {
     this.session = session;
@@ -345,6 +349,7 @@ export interface ValidateRequest {
   readonly outputs: readonly TaskOutput[];
   readonly mode?: GateMode;
   readonly strictForeignKeys?: boolean;
+  readonly onFail?: OnFail;
   readonly publications?: readonly Publication[];
   readonly firstDay?: string;
   readonly runDate?: string;
@@ -369,8 +374,10 @@ export async function validate(
     publications: reader(request.publications ?? []),
     gates: {
       mode: { [request.layer]: request.mode ?? 'warning-only' },
+      onFail: request.onFail ?? 'hold_layer',
       strictForeignKeys: request.strictForeignKeys ?? false,
     },
+    acceptances: openAcceptances(lake.store),
     root: lake.root,
     duckdb: { memoryLimit: '256MB', threads: 1 },
   });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { PipelineError } from '../../core/errors.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
 import { addDays, hivePartition } from '../../core/partition.ts';
-import { pinnedSequence, stagedTable } from '../../core/pinned-inputs.ts';
+import { heldTables, pinnedSequence, stagedTable } from '../../core/pinned-inputs.ts';
 import {
   type LakeFiles,
   overlay,
@@ -11,7 +11,7 @@ import {
   type TaskContext,
   type TaskHandler,
 } from '../../core/ports.ts';
-import { assertBalanced } from '../../core/row-account.ts';
+import { assertBalanced, EMPTY_ACCOUNT } from '../../core/row-account.ts';
 import type { DimSpec } from '../../core/spec.ts';
 import { stagePartitions } from '../../core/stage-partitions.ts';
 import type { ColumnSchema, DataPartition, PublishedTable, RowAccount, StagedTable } from '../../core/types.ts';
@@ -40,7 +40,7 @@ interface Source {
  * Rows: those of the silver table of the dim's name for which `where` is true, with `@window_start` the run's first day and
  * `@window_end` the day after its last; columns as in silver, then the snapshot key and `as_of_dt`, both the run's date.
  * Only the partition of the run's date is staged, also where it has no row: an empty snapshot is for validation to refuse.
- * Nothing is written where the same silver made the same snapshot before.
+ * Nothing is written where the same silver made the same snapshot before, nor where this run holds the silver table back.
  *
  * @throws PipelineError `bronze_missing` where there is no such silver table yet; `sql_invalid`, `data_unreadable`
  */
@@ -60,27 +60,39 @@ export function createBuildDimsHandler(deps: BuildDimsDeps): TaskHandler {
     ]);
     const known = published?.inputs[input];
     const snapshot = published?.partitions[runDate];
+    const table = {
+      layer: 'dims' as const,
+      table: dim.name,
+      columns: snapshotColumns(dim, source),
+      primaryKey: dim.primaryKey,
+      partitionKey: dim.snapshotPartitionKey,
+      removed: [],
+      replacesAll: false,
+      quarantine: [],
+      buildCounts: {},
+      logicFingerprint: logic,
+      state: { snapshot_dt: newestSnapshot(published, runDate) },
+    };
+    const heldBackBy = `silver.${dim.name}`;
+    if (heldTables(context.outputs).has(heldBackBy)) {
+      context.log.info(`dims.${dim.name} stays as it is, because ${heldBackBy} is held back`);
+      const partitions = snapshot === undefined ? [] : [snapshot];
+      return {
+        kind: 'staged',
+        staged: { ...table, unchanged: true, partitions, account: EMPTY_ACCOUNT, inputs: {}, heldBackBy },
+      };
+    }
     const isDone = known?.fingerprint === madeOf && snapshot !== undefined;
     const built = isDone
       ? { partitions: [snapshot], account: known.account }
       : await buildSnapshot(deps, context, dim, source);
     context.log.info(`dims.${dim.name}: ${built.account.output} of ${built.account.input} rows as of ${runDate}`);
     const staged: StagedTable = {
-      layer: 'dims',
-      table: dim.name,
-      columns: snapshotColumns(dim, source),
-      primaryKey: dim.primaryKey,
-      partitionKey: dim.snapshotPartitionKey,
+      ...table,
       unchanged: isDone,
       partitions: built.partitions,
-      removed: [],
-      replacesAll: false,
       account: built.account,
-      quarantine: [],
-      buildCounts: {},
       inputs: { [input]: { fingerprint: madeOf, account: built.account, wrote: [runDate] } },
-      logicFingerprint: logic,
-      state: { snapshot_dt: newestSnapshot(published, runDate) },
     };
     return { kind: 'staged', staged };
   };

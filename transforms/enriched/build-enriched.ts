@@ -2,11 +2,12 @@
 import { resolve } from 'node:path';
 import { asPipelineError, PipelineError } from '../../core/errors.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
-import { pinnedSequence, stagedTable } from '../../core/pinned-inputs.ts';
+import { heldTables, pinnedSequence, stagedTable } from '../../core/pinned-inputs.ts';
 import type { LakeFiles, PublicationReader, PublicationStore, TaskContext, TaskHandler } from '../../core/ports.ts';
 import { EMPTY_ACCOUNT } from '../../core/row-account.ts';
 import type { TransformSpec } from '../../core/spec.ts';
 import { stagePartitions } from '../../core/stage-partitions.ts';
+import { transformInputs } from '../../core/transform-inputs.ts';
 import type {
   DataPartition,
   Day,
@@ -47,14 +48,18 @@ export interface BuildEnrichedDeps {
   readonly loadTransform?: LoadTransform;
 }
 
-/** Everything one build decides from. */
-interface Build {
+/** A table that may be built. */
+interface Table {
   readonly transform: ResolvedTransform;
-  readonly inputs: readonly BoundInput[];
   readonly readable: Readable;
   readonly published: PublishedTable | undefined;
   readonly state: BuildState | null;
   readonly runDate: Day;
+}
+
+/** Everything one build decides from. */
+interface Build extends Table {
+  readonly inputs: readonly BoundInput[];
 }
 
 /** What to write, decided before anything is read. */
@@ -71,12 +76,21 @@ interface Plan {
  * changed rows can bear on, up to the newest run date so far. Snapshots: rebuilds the run date's partition where any input changed.
  * A table that is new, or whose code, parameters or keys changed, is rebuilt for all days (a snapshot: for the run date).
  * Twice on the same publications stages the same rows, or reports the table as unchanged. The published table is only read.
+ * Where this run holds an input back, nothing is built and the table is held back too.
  *
  * @throws PipelineError `transform_invalid`, `transform_failed`, `data_unreadable`, `out_of_memory`, `storage_full`
  */
 export function createBuildEnrichedHandler(deps: BuildEnrichedDeps): TaskHandler {
   return async (context) => {
-    const build = await prepareBuild(deps, context);
+    const spec = transformSpec(context);
+    const held = heldTables(context.outputs);
+    const heldBackBy = transformInputs(context.spec, spec).find((input) => held.has(input));
+    const base = await prepareTable(deps, context, spec);
+    if (heldBackBy !== undefined) {
+      context.log.info(`enriched.${spec.name} stays as it is, because ${heldBackBy} is held back`);
+      return { kind: 'staged', staged: { ...unchanged(context, base), heldBackBy } };
+    }
+    const build: Build = { ...base, inputs: bindInputs(base.transform.definition, context.spec, base.readable) };
     for (const hint of inputHints(build.inputs, context.spec, build.readable)) context.log.info(hint);
     const { window } = build.transform;
     const staged =
@@ -85,8 +99,7 @@ export function createBuildEnrichedHandler(deps: BuildEnrichedDeps): TaskHandler
   };
 }
 
-async function prepareBuild(deps: BuildEnrichedDeps, context: TaskContext): Promise<Build> {
-  const spec = transformSpec(context);
+async function prepareTable(deps: BuildEnrichedDeps, context: TaskContext, spec: TransformSpec): Promise<Table> {
   const load =
     deps.loadTransform ?? createLoadTransform((path) => resolve(deps.projectRoot, context.spec.folder, path));
   const { definition, codeHash } = await load(spec.implementation);
@@ -102,7 +115,6 @@ async function prepareBuild(deps: BuildEnrichedDeps, context: TaskContext): Prom
   const published = readable.enriched?.tables[transform.name];
   return {
     transform,
-    inputs: bindInputs(definition, context.spec, readable),
     readable,
     published,
     state: stateFromJson(published?.state),
@@ -128,7 +140,8 @@ async function readPublication(
   );
   const sequence = published.length > 0 ? Math.max(...published) : pinnedSequence(context.outputs, layer);
   if (sequence === undefined) return publications.current(layer);
-  return sequence === null ? null : publications.at(layer, sequence);
+  // 0: the run has published, but the layer has no version, because nothing of it is visible yet.
+  return sequence === null || sequence === 0 ? null : publications.at(layer, sequence);
 }
 
 // ------------------------------------------------------------------ snapshots
@@ -230,7 +243,7 @@ async function changedSince(
 
 // ------------------------------------------------------------------ what both do
 
-function nextState(build: Build): BuildState {
+function nextState(build: Table): BuildState {
   const { readable, runDate, state } = build;
   return {
     silver: readable.silver?.sequence ?? null,
@@ -292,7 +305,7 @@ async function writeTable(
   };
 }
 
-function unchanged(context: TaskContext, build: Build): StagedTable {
+function unchanged(context: TaskContext, build: Table): StagedTable {
   const { published, runDate, state } = build;
   const partitions = Object.values(published?.partitions ?? {})
     .filter(({ value }) => context.run.firstDay <= value && value <= runDate)
@@ -308,7 +321,7 @@ function unchanged(context: TaskContext, build: Build): StagedTable {
 }
 
 function tableOf(
-  { transform }: Build,
+  { transform }: Table,
   state: BuildState,
 ): Omit<StagedTable, 'unchanged' | 'partitions' | 'removed' | 'replacesAll' | 'account'> {
   return {

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { PipelineError } from '../../core/errors.ts';
 import { canonicalJson } from '../../core/fingerprint.ts';
 import { hivePartition } from '../../core/partition.ts';
+import { heldTables } from '../../core/pinned-inputs.ts';
 import type {
   OpenWarehouse,
   PublicationReader,
@@ -39,6 +40,7 @@ interface Plan {
  * Content-addressed: a partition is built where the warehouse, or the published Parquet, has another content than its
  * inputs and its query make; so late days, an edited mart, a crash at any step and a rollback all end in the same rows.
  * The inputs are brought up to date first, so that what is hashed is what is read. The visible mart is not touched.
+ * Where this run holds an input back, nothing is built and the mart is held back too.
  *
  * @throws PipelineError `publication_not_found` where an input was never published, `sql_not_portable`, `sql_invalid`,
  *   `warehouse_schema`, `warehouse_rejected`, `warehouse_unavailable` (retryable)
@@ -48,6 +50,12 @@ export function createBuildGoldHandler(deps: BuildGoldDeps): TaskHandler {
     const mart = martOf(context);
     const gold = await deps.publications.current('gold');
     const published = gold?.tables[mart.name];
+    const held = heldTables(context.outputs);
+    const heldBackBy = mart.inputs.map(({ layer, table }) => `${layer}.${table}`).find((input) => held.has(input));
+    if (heldBackBy !== undefined) {
+      context.log.info(`gold.${mart.name} stays as it is, because ${heldBackBy} is held back`);
+      return { kind: 'staged', staged: { ...unchanged(context, mart, published), heldBackBy } };
+    }
     const warehouse = await deps.openWarehouse(context);
     try {
       const { inputs, read, versions } = await prepareInputs(deps, context, warehouse, mart);

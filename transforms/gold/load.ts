@@ -1,4 +1,6 @@
 /** A load task -> its one table in the warehouse, equal to what is published. */
+
+import { heldTables } from '../../core/pinned-inputs.ts';
 import type { OpenWarehouse, PublicationReader, TaskContext, TaskHandler } from '../../core/ports.ts';
 import type { PublishedLayer } from '../../core/types.ts';
 import { mirrorTable, readVisible, tableDefinition } from './published-tables.ts';
@@ -11,13 +13,19 @@ export interface LoadDeps {
 
 /**
  * Replaces exactly the partitions that differ, each whole, all in one transaction; footers are checked before.
- * Running it again, or after a kill on any line, ends with the same rows.
+ * Running it again, or after a kill on any line, ends with the same rows. A table that this run holds back is left alone.
  *
  * @throws PipelineError `publication_not_found`, `warehouse_schema`, `warehouse_unavailable` (retryable)
  */
 export function createLoadHandler(deps: LoadDeps): TaskHandler {
   return async (context) => {
-    const visible = await readVisible(deps.publications, layerOf(context), tableOf(context));
+    const layer = layerOf(context);
+    const table = tableOf(context);
+    if (heldTables(context.outputs).has(`${layer}.${table}`)) {
+      context.log.info(`${layer}.${table} stays as it is, because this run holds it back`);
+      return { kind: 'loaded', receipts: [] };
+    }
+    const visible = await readVisible(deps.publications, layer, table);
     const warehouse = await deps.openWarehouse(context);
     try {
       const receipts = await mirrorTable(warehouse, tableDefinition(context.spec, visible), visible.published);

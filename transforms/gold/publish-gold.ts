@@ -32,8 +32,10 @@ export function createPublishGoldHandler(deps: PublishGoldDeps): TaskHandler {
     const marts = stagedMarts(context);
     assertOneVersion(marts);
     const output = await deps.publish(context);
-    const changed = marts.filter(({ staged }) => !staged.unchanged);
-    if (changed.length === 0 || output.kind !== 'published') return output;
+    if (output.kind !== 'published') return output;
+    const { held = [] } = output.publication;
+    const changed = marts.filter(({ mart, staged }) => !staged.unchanged && !held.includes(mart.name));
+    if (changed.length === 0) return output;
     const warehouse = await deps.openWarehouse(context);
     try {
       await swap(warehouse, changed);

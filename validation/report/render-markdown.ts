@@ -2,11 +2,8 @@
 import { addAccounts } from '../../core/row-account.ts';
 import type { CheckResult, Report, TableAccount } from '../../core/types.ts';
 import { count, counted, daySpan, limitPercent, percent } from '../figures.ts';
-import { compareText, inReportOrder, isUndecided } from '../measured-result.ts';
+import { ALL_TABLES, compareText, inReportOrder, isUndecided } from '../measured-result.ts';
 import { codeSpan, markdownSentence, markdownText } from './escape-text.ts';
-
-/** The table name of results that are about a whole layer. */
-export const ALL_TABLES = '*';
 
 interface Section {
   readonly heading: string;
@@ -36,6 +33,12 @@ function titleLine(report: Report): string {
 }
 
 function outcome({ decision }: Report): string {
+  const { accepted } = decision;
+  if (accepted) {
+    return accepted.held.length > 0
+      ? `${decision.verdict}, published without ${accepted.held.join(', ')}`
+      : `${decision.verdict}, published all the same`;
+  }
   if (decision.verdict !== 'FAIL') return decision.verdict;
   return decision.mayPublish ? 'FAIL, published with warnings (warning-only)' : 'FAIL, not published';
 }
@@ -48,6 +51,12 @@ function decision(report: Report, results: readonly CheckResult[]): string[] {
 
 function readersSee(report: Report): string {
   const isBronze = report.layer === 'bronze';
+  const { accepted } = report.decision;
+  if (accepted) {
+    const held =
+      accepted.held.length > 0 ? ` ${accepted.held.map(codeSpan).join(', ')} stay as readers saw them before.` : '';
+    return `**Published by ${markdownText(accepted.by)}: ${markdownSentence(accepted.because)}**${held}`;
+  }
   if (report.decision.mayPublish) {
     if (report.decision.verdict === 'FAIL') return '**Goes on, because the mode is `warning-only`.**';
     return { bronze: '**May be built.**', dims: '**May be used.**' }[report.layer as string] ?? '**May be published.**';
@@ -64,8 +73,9 @@ function whatBroke(report: Report, results: readonly CheckResult[]): string {
   const all = report.tables.length;
   const broken = new Set(results.filter((r) => r.state === 'FAIL' && r.table !== ALL_TABLES).map((r) => r.table)).size;
   const warned = results.filter((r) => r.state === 'WARN').length;
-  if (report.decision.verdict === 'PASS') return `All ${counted(all, 'table')} keep what was promised.`;
-  if (report.decision.verdict === 'WARN') {
+  const { verdict, accepted } = report.decision;
+  if (verdict === 'PASS' && !accepted) return `All ${counted(all, 'table')} keep what was promised.`;
+  if (verdict === 'WARN' && !accepted) {
     return warned === 0
       ? 'Nothing broke, but not every table could be evaluated.'
       : `No gate is broken; ${counted(warned, 'check')} ${warned === 1 ? 'warns' : 'warn'}.`;
@@ -79,6 +89,7 @@ function whatBroke(report: Report, results: readonly CheckResult[]): string {
 }
 
 function afterthought(report: Report, results: readonly CheckResult[]): string[] {
+  if (report.decision.accepted) return [];
   if (report.decision.mayPublish) return ['`strict` would have stopped here.'];
   const open = results.filter(isUndecided).length;
   if (open > 0)
