@@ -40,6 +40,12 @@ export async function assertMayFollow(
   if (hold !== null) throw heldError(hold);
 }
 
+/** Does what follows the pointer go to the embedded warehouse, which one process at a time may build marts in? */
+export function needsWarehouseFile(project: Project, spec: Spec, layer: PublishedLayer): boolean {
+  if (project.settings.values['warehouse.kind'] !== 'duckdb') return false;
+  return layer === 'gold' || leadsToMarts(project, spec, layer);
+}
+
 function servingTasks(project: Project, spec: Spec): readonly Task[] {
   return project.dags.flatMap(({ dag }) => (dag.pipeline === spec.pipeline ? dag.tasks : [])).filter(isServing);
 }

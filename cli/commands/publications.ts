@@ -9,7 +9,7 @@ import { systemClock } from '../app.ts';
 import { describeInterval } from '../follow-run.ts';
 import { holdWords, whoAmI } from '../hold-words.ts';
 import { openLake } from '../lake.ts';
-import { type GlobalFlags, openProject, requirePipeline } from '../project.ts';
+import { type GlobalFlags, openProject, type Project, requirePipeline } from '../project.ts';
 import { number } from '../task-words.ts';
 import { confirm, printJson, printLines, table } from '../terminal.ts';
 
@@ -196,30 +196,30 @@ export async function rollback(flags: GlobalFlags, layerName: string, options: R
   if (!(await confirm(`${what} Go on?`, options.yes))) {
     throw new PipelineError('usage', 'Nothing was changed. Say --yes to go on without being asked.');
   }
-  // A run must not publish in between; the lock also says so to whoever tries.
+  const { assertMayFollow, followRollback, needsWarehouseFile } = await import('../follow-rollback.ts');
+  // Nobody else may build marts in the one file meanwhile; the lock also says so to whoever tries. Pointers and BigQuery need none.
+  using _lock = needsWarehouseFile(project, spec, layer) ? lockProject(project) : null;
+  await assertMayFollow(project, spec, layer, publications);
+  if (options.hold) await publications.hold(layer, { by: whoAmI(), reason: options.reason ?? null });
+  const published = await publications.rollback(layer, sequence, {
+    dagId: 'rollback',
+    runId: `rollback__${layer}_${current?.sequence ?? 0}_to_${sequence}`,
+  });
+  const hold = await publications.held(layer);
+  const isShown = published.sequence === current?.sequence;
+  const lines = isShown
+    ? [`Readers of ${layer} see version ${published.sequence} already, which shows what version ${sequence} does.`]
+    : [`Readers of ${layer} now see version ${published.sequence}, which is version ${sequence} again.`];
+  if (hold !== null) lines.push(`${layer} is held ${holdWords(hold)}. Release it with: assay hold ${layer} --release`);
+  if (!options.json) printLines(lines);
+  const followed = await followRollback(project, spec, published);
+  if (options.json) printJson({ layer, sequence: published.sequence, revertsTo: sequence, hold, followed });
+  else printLines(followed);
+}
+
+function lockProject(project: Project): Disposable {
   const lock = acquireProjectLock({ stateDir: stateFolder(project.settings), clock: systemClock });
-  try {
-    const { assertMayFollow, followRollback } = await import('../follow-rollback.ts');
-    await assertMayFollow(project, spec, layer, publications);
-    if (options.hold) await publications.hold(layer, { by: whoAmI(), reason: options.reason ?? null });
-    const published = await publications.rollback(layer, sequence, {
-      dagId: 'rollback',
-      runId: `rollback__${layer}_${current?.sequence ?? 0}_to_${sequence}`,
-    });
-    const hold = await publications.held(layer);
-    const isShown = published.sequence === current?.sequence;
-    const lines = isShown
-      ? [`Readers of ${layer} see version ${published.sequence} already, which shows what version ${sequence} does.`]
-      : [`Readers of ${layer} now see version ${published.sequence}, which is version ${sequence} again.`];
-    if (hold !== null)
-      lines.push(`${layer} is held ${holdWords(hold)}. Release it with: assay hold ${layer} --release`);
-    if (!options.json) printLines(lines);
-    const followed = await followRollback(project, spec, published);
-    if (options.json) printJson({ layer, sequence: published.sequence, revertsTo: sequence, hold, followed });
-    else printLines(followed);
-  } finally {
-    lock.release();
-  }
+  return { [Symbol.dispose]: () => lock.release() };
 }
 
 export function parseLayer(name: string): PublishedLayer {

@@ -62,15 +62,7 @@ describe('a project of one CSV', () => {
 
   test('lets only one scheduler in, survives a broken edit, takes commands, and resumes after kill -9', async () => {
     const first = startAssay(['server', '--port', '0', '--no-schedules'], { cwd: shop });
-    const address = await new Promise<string>((resolve, reject) => {
-      let said = '';
-      first.child.stdout?.on('data', (chunk: Buffer) => {
-        said += chunk.toString();
-        const found = /on (http:\S+)/.exec(said)?.[1];
-        if (found) resolve(found);
-      });
-      first.child.once('exit', () => reject(new Error('the server ended')));
-    });
+    const [, address = ''] = await first.said(/on (http:\S+)/);
     const second = await assay(['server', '--port', '0'], { cwd: shop });
     assert.equal(second.code, 7);
     assert.ok(second.stderr.includes(address), second.stderr);

@@ -169,14 +169,7 @@ describe('a layer that a strict gate keeps back', () => {
     await land('returns', 'return_id,order_id\n1,1\n2,99\n3,98\n4,97\n');
     const server = startAssay(['server', '--port', '0', '--no-schedules', '--strict'], { cwd: shop });
     try {
-      await new Promise<void>((resolve, reject) => {
-        let said = '';
-        server.child.stdout?.on('data', (chunk: Buffer) => {
-          said += chunk.toString();
-          if (/on http:\S+/.test(said)) resolve();
-        });
-        server.child.once('exit', () => reject(new Error('the server ended')));
-      });
+      await server.said(/on http:/);
       assert.equal((await run()).code, 4);
       const { code, stdout, stderr } = await cli(
         'publish',

@@ -1,11 +1,10 @@
 /** The reference pipeline as production runs it, against the stand-ins of Cloud Storage and BigQuery. */
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { assay, type CliResult, startAssay } from '../fixtures-support/assay-cli.ts';
+import { assay, type CliResult, type StartedCli, startAssay } from '../fixtures-support/assay-cli.ts';
 
 const SIZE = ['--days', '3', '--orders-per-day', '30'];
 const SANDBOX = ['--env', 'sandbox'];
@@ -24,7 +23,7 @@ let base = '';
 let local = '';
 let cloud = '';
 let demo: CliResult;
-let sandbox: { readonly child: ChildProcess; readonly result: Promise<CliResult> };
+let sandbox: StartedCli;
 
 before(async () => {
   base = await mkdtemp(join(tmpdir(), 'assay-sandbox-'));
@@ -32,14 +31,7 @@ before(async () => {
   cloud = join(base, 'cloud');
   demo = await assay(['demo', cloud, ...SIZE, ...SANDBOX]);
   sandbox = startAssay(['sandbox', '--port', '0'], { cwd: cloud });
-  await new Promise<void>((resolve) => {
-    let said = '';
-    sandbox.child.stdout?.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
-      if (said.includes('does not imitate')) resolve();
-    });
-    void sandbox.result.then(() => resolve());
-  });
+  await sandbox.said(/does not imitate/);
 });
 after(async () => {
   sandbox.child.kill('SIGKILL');
@@ -98,6 +90,26 @@ describe('assay demo --env sandbox', () => {
     assert.equal(again.code, 0, again.stdout + again.stderr);
     const [newest] = await json<{ sequence: number }[]>(['versions', 'gold', ...SANDBOX], cloud);
     assert.equal(newest?.sequence, 2);
+  });
+
+  test('rolls gold and its tables in the warehouse back while a server has the project', async () => {
+    const days = async (): Promise<readonly string[]> =>
+      rowsOf('fct_daily_dashboard', cloud, ...SANDBOX).then((rows) => rows.map((row) => row.slice(0, 40)));
+    const before = await days();
+    const server = startAssay(['server', '--port', '0', '--no-schedules', ...SANDBOX], { cwd: cloud });
+    try {
+      await server.said(/on http:/);
+      const back = await assay(['rollback', 'gold', '--to', '1', '--yes', ...SANDBOX], { cwd: cloud });
+      assert.equal(back.code, 0, back.stdout + back.stderr);
+      assert.match(back.stdout, /gold\.fct_daily_dashboard {2}0 partitions restored, 1 removed/);
+      assert.equal((await days()).length, before.length - 1);
+      const forth = await assay(['rollback', 'gold', '--to', '2', '--yes', ...SANDBOX], { cwd: cloud });
+      assert.equal(forth.code, 0, forth.stdout + forth.stderr);
+      assert.deepEqual(await days(), before);
+    } finally {
+      server.child.kill('SIGTERM');
+      await server.result;
+    }
   });
 });
 

@@ -1,8 +1,7 @@
 /** Arguments of `assay` -> a process group of its own, watched line by line and killed as a whole. */
-import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../fixtures-support/package-root.ts';
+import { startAssay } from '../fixtures-support/assay-cli.ts';
 
 export interface ProcessGroup {
   readonly ended: Promise<{ readonly code: number | null; readonly output: string }>;
@@ -12,8 +11,6 @@ export interface ProcessGroup {
   kill(): Promise<void>;
   signal(name: NodeJS.Signals): void;
 }
-
-const MAIN = join(packageRoot(), 'dist/cli/main.js');
 
 /** Groups that have not ended: a test that fails half-way ends them by this. */
 const running = new Set<ProcessGroup>();
@@ -26,39 +23,11 @@ export function startGroup(
   args: readonly string[],
   options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
 ): ProcessGroup {
-  const { BRONZE_BASE_PATH: _bronze, PIPELINE_ENV: _environment, ASSAY_PROJECT: _project, ...inherited } = process.env;
-  const child = spawn(process.execPath, [MAIN, ...args], {
-    cwd: options.cwd,
-    env: { ...inherited, CI: 'true', NO_COLOR: '1', ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
-  let output = '';
-  const listeners = new Set<() => void>();
-  const hear = (chunk: Buffer): void => {
-    output += chunk.toString();
-    for (const listener of [...listeners]) listener();
-  };
-  child.stdout.on('data', hear);
-  child.stderr.on('data', hear);
-  const ended = new Promise<{ code: number | null; output: string }>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, output }));
-  });
+  const { child, result, said } = startAssay(args, { ...options, detached: true });
+  const ended = result.then(({ code, stdout, stderr }) => ({ code, output: stdout + stderr }));
   const group: ProcessGroup = {
     ended,
-    said: (pattern) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          const found = pattern.exec(output);
-          if (found === null) return;
-          listeners.delete(look);
-          resolve(found);
-        };
-        listeners.add(look);
-        look();
-        void ended.then(() => reject(new Error(`it ended before it said ${pattern}:\n${output}`)));
-      }),
+    said,
     kill: async () => {
       try {
         process.kill(-Number(child.pid), 'SIGKILL');
