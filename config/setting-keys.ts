@@ -85,6 +85,28 @@ const url: Pick<SettingDefinition<string>, 'allowed' | 'parse'> = {
     typeof value === 'string' && /^https?:\/\/[^\s/]+/.test(value) ? value.replace(/\/+$/, '') : undefined,
 };
 
+/**
+ * Google's clients take `host:port` in their variables as well as an address; those for Node want the path of the API with it.
+ *
+ * @source constructors of @google-cloud/storage 7.22.0 and @google-cloud/bigquery 8.3.1
+ */
+const apiAddress: Pick<SettingDefinition<string>, 'allowed' | 'parse'> = {
+  allowed: 'an address that begins with http:// or https://, or host:port for http://',
+  parse: (value) => url.parse(withScheme(value))?.replace(/\/(storage\/v1|bigquery\/v2)$/, ''),
+};
+
+/** Taken as it is: what a machine sets for other programs (`socks5://…`) stops only what needs the proxy. */
+const proxyAddress: Pick<SettingDefinition<string>, 'allowed' | 'parse'> = {
+  allowed: 'an address that begins with http:// or https://, or host:port for http://',
+  parse: (value) => text.parse(withScheme(value))?.trim(),
+};
+
+/** `127.0.0.1:4443`, `[::1]:4443`. */
+const withScheme = (value: unknown): unknown =>
+  typeof value === 'string' && /^(\[[0-9a-f:]+\]|[^\s/:@]+):\d+$/i.test(value.trim())
+    ? `http://${value.trim()}`
+    : value;
+
 const memory: Pick<SettingDefinition<string>, 'allowed' | 'parse'> = {
   allowed: 'a size with its unit, e.g. 512MB, 1GB or 1.5GiB',
   parse: (value) =>
@@ -199,11 +221,26 @@ export const SETTING_KEYS = {
     parse: (value): string | null | undefined => path.parse(value),
     byDefault: null,
   }),
+  'network.proxy': setting({
+    describes: 'Proxy that requests to clouds and for their tokens go through.',
+    ...optional(proxyAddress),
+    byDefault: null as string | null,
+    // In the order in which Google's auth library looks.
+    variables: ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'],
+  }),
+  'network.no_proxy': setting({
+    describes: 'Hosts that are asked without the proxy, besides this machine and Google’s metadata server.',
+    allowed: 'host names with commas between them; .example.com stands for all names that end so',
+    parse: (value): string | undefined => (typeof value === 'string' ? value.trim() : undefined),
+    byDefault: '',
+    variables: ['NO_PROXY', 'no_proxy'],
+  }),
   'gcs.endpoint': setting({
     describes:
       'Address of another server that speaks Cloud Storage’s API; no credentials are sent to it. In the environment sandbox: its own.',
-    ...optional(url),
+    ...optional(apiAddress),
     byDefault: null as string | null,
+    variables: ['STORAGE_EMULATOR_HOST'],
   }),
   's3.endpoint': setting({
     describes: 'Address of a server that speaks S3, e.g. MinIO; default: Amazon’s.',
@@ -225,8 +262,9 @@ export const SETTING_KEYS = {
   'bigquery.endpoint': setting({
     describes:
       'Address of another server that speaks BigQuery’s API; no credentials are sent to it. In the environment sandbox: its own.',
-    ...optional(url),
+    ...optional(apiAddress),
     byDefault: null as string | null,
+    variables: ['BIGQUERY_EMULATOR_HOST'],
   }),
   'bigquery.location': setting({
     describes: 'Location of the datasets; the bucket has to lie in the same.',

@@ -91,14 +91,24 @@ export interface ExplainedSetting {
   readonly allowed: string;
 }
 
-/** @throws PipelineError `setting_invalid` for a key that there is not */
+/**
+ * As people may see it: the password in an address is left out.
+ *
+ * @throws PipelineError `setting_invalid` for a key that there is not
+ */
 export function explainSetting(settings: Settings, key: string): ExplainedSetting {
   if (!isSettingKey(key)) throw invalid([unknownKey(key, 'the key to explain')]);
-  const [winner, ...overridden] = settings.sources[key];
+  const [winner, ...overridden] = settings.sources[key].map(({ value, origin }) => ({
+    value: typeof value === 'string' ? withoutPassword(value) : value,
+    origin,
+  }));
   if (!winner) throw new Error(`setting ${key} has no source`);
   const { describes, allowed } = SETTING_KEYS[key];
   return { key, value: winner.value, origin: winner.origin, overridden, describes, allowed };
 }
+
+/** `http://ada:secret@proxy:3128` -> `http://ada:***@proxy:3128` */
+export const withoutPassword = (text: string): string => text.replace(/(\/\/[^/\s:@]*):[^/\s]*@/g, '$1:***@');
 
 export const settingKeys = (): readonly SettingKey[] => Object.keys(SETTING_KEYS).filter(isSettingKey);
 
@@ -225,7 +235,7 @@ function unknownWord(message: string, word: string, known: readonly string[], or
 
 function badValue(key: SettingKey, { name, raw, origin }: RawSource): Problem {
   const { allowed } = SETTING_KEYS[key];
-  const value = typeof raw === 'string' ? raw : JSON.stringify(raw);
+  const value = withoutPassword(typeof raw === 'string' ? raw : JSON.stringify(raw));
   return {
     message: `${name} cannot be "${value}" (${origin}). Allowed: ${allowed}.`,
     context: { key: name, value, origin, allowed },

@@ -88,6 +88,50 @@ describe('settings', () => {
     assert.equal(values['warehouse.marts'], false);
   });
 
+  test('take the variables of emulators as Google’s clients write them, and say so', async () => {
+    const addresses: readonly (readonly [written: string, address: string])[] = [
+      ['127.0.0.1:4443', 'http://127.0.0.1:4443'],
+      ['[::1]:4443', 'http://[::1]:4443'],
+      ['fake-gcs:4443', 'http://fake-gcs:4443'],
+      ['http://localhost:4443', 'http://localhost:4443'],
+      ['https://localhost:4443/', 'https://localhost:4443'],
+      ['http://localhost:4443/storage/v1', 'http://localhost:4443'],
+      ['http://localhost:4443/bigquery/v2/', 'http://localhost:4443'],
+    ];
+    for (const [written, address] of addresses) {
+      const settings = await settingsOf({ env: { STORAGE_EMULATOR_HOST: written, BIGQUERY_EMULATOR_HOST: written } });
+      assert.equal(settings.values['gcs.endpoint'], address);
+      assert.equal(settings.values['bigquery.endpoint'], address);
+      assert.equal(explainSetting(settings, 'gcs.endpoint').origin, 'variable STORAGE_EMULATOR_HOST');
+    }
+    for (const wrong of ['emulator', 'localhost', '4443', 'http://']) {
+      assert.match((await refusal({ env: { STORAGE_EMULATOR_HOST: wrong } })).message, /^gcs\.endpoint cannot be/);
+    }
+  });
+
+  test('find a proxy in the order in which Google’s auth library looks', async () => {
+    const proxy = async (env: Readonly<Record<string, string>>) => (await settingsOf({ env })).values['network.proxy'];
+    const all = { HTTPS_PROXY: 'http://a:1', https_proxy: 'http://b:1', HTTP_PROXY: 'c:1', http_proxy: 'http://d:1' };
+    assert.equal(await proxy(all), 'http://a:1');
+    assert.equal(await proxy({ ...all, HTTPS_PROXY: '' }), 'http://b:1');
+    assert.equal(await proxy({ ...all, HTTPS_PROXY: '', https_proxy: '' }), 'http://c:1');
+    assert.equal(await proxy({ http_proxy: 'http://d:1' }), 'http://d:1');
+    assert.equal(await proxy({}), null);
+  });
+
+  test('never show a password that stands in an address', async () => {
+    const env = { HTTPS_PROXY: 'http://ada:s3cret@proxy:3128', http_proxy: 'http://old:s3cret@proxy:3128' };
+    const { value, overridden } = explainSetting(await settingsOf({ env }), 'network.proxy');
+    assert.equal(value, 'http://ada:***@proxy:3128');
+    assert.deepEqual(
+      overridden.map((source) => source.value),
+      ['http://old:***@proxy:3128', null],
+    );
+    const { message, context } = await refusal({ env: { AWS_ENDPOINT_URL: 'ftp://ada:s3cret@host' } });
+    assert.match(message, /ftp:\/\/ada:\*\*\*@host/);
+    assert.doesNotMatch(JSON.stringify(context), /s3cret/);
+  });
+
   test('of all gates are set at once, and one by one where something closer says so', async () => {
     const all = await settingsOf({ env: { ASSAY_GATES: 'strict' } });
     assert.deepEqual(new Set(Object.values(gateSettings(all).mode)), new Set(['strict']));
