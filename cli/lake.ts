@@ -9,6 +9,7 @@ import { createBronzeFiles, createLakeFiles } from '../storage/lake-files.ts';
 import { openLocalStore } from '../storage/local/store.ts';
 import { openPublications, type Publications } from '../storage/publications.ts';
 import { systemClock } from './app.ts';
+import { useProxy } from './network.ts';
 import { connected } from './sandbox-connection.ts';
 
 export interface Lake {
@@ -53,6 +54,7 @@ export async function openStore(settings: Settings, location: Location): Promise
         projectId: values['google.project'],
         keyFile: values['google.key_file'] === null ? null : resolve(root, values['google.key_file']),
         endpoint: values['gcs.endpoint'],
+        proxy: useProxy(settings),
       });
     }
     case 's3': {
@@ -62,6 +64,7 @@ export async function openStore(settings: Settings, location: Location): Promise
         prefix: location.prefix,
         cache: cacheOf(settings),
         endpoint: values['s3.endpoint'],
+        proxy: useProxy(settings),
         region: values['s3.region'],
         forcePathStyle: values['s3.force_path_style'],
       });

@@ -7,6 +7,7 @@ import type { Settings } from '../config/settings.ts';
 import type { OpenWarehouse } from '../core/ports.ts';
 import { systemClock } from './app.ts';
 import type { Lake } from './lake.ts';
+import { useProxy } from './network.ts';
 import { connected } from './sandbox-connection.ts';
 
 /** @throws PipelineError `setting_invalid` where the environment lacks a setting */
@@ -38,6 +39,7 @@ function bigQueryOpener(settings: Settings, pipeline: string, lake: Lake): OpenW
   const projectId = required(settings, 'google.project', 'the warehouse is BigQuery');
   return async (use) => {
     const { values } = await connected(settings);
+    useProxy(settings);
     const maximum = values['bigquery.maximum_bytes_billed'];
     const { openBigQueryWarehouse } = await import('../serving/bigquery/warehouse.ts');
     return openBigQueryWarehouse({

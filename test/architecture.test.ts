@@ -33,6 +33,7 @@ const MAY_USE_PACKAGE: readonly (readonly [RegExp, RegExp])[] = [
   [/^@google-cloud\/storage$/, /^storage\/.*gcs/],
   [/^@google-cloud\/bigquery$/, /^serving\/.*bigquery/],
   [/^@aws-sdk\//, /^storage\/.*s3/],
+  [/^https-proxy-agent$/, /^storage\/cloud\//],
   [/^(hono|@hono\/.*)(\/|$)/, /^(api|sandbox|cli)\//],
   [/^yaml$/, /^(dags|config)\//],
   [/^(kysely|libsql|pg)$/, /^scheduler\/store\//],

@@ -14,6 +14,7 @@ export function cloudError(
 ): unknown {
   if (!(thrown instanceof CloudFault)) return thrown;
   const address = `${api.root}${name}`;
+  const said = thrown.message.replace(/\.+$/, '');
   const fail = (code: ConstructorParameters<typeof PipelineError>[0], message: string): PipelineError =>
     new PipelineError(code, message, {
       context: { address },
@@ -23,11 +24,11 @@ export function cloudError(
   const cannot = `Cannot ${does} ${address}`;
   switch (thrown.kind) {
     case 'precondition':
-      return fail('precondition_failed', `${address} is not as expected: ${thrown.message}. Read it again first.`);
+      return fail('precondition_failed', `${address} is not as expected: ${said}. Read it again first.`);
     case 'missing':
       return fail(
         'object_not_found',
-        `${address} is not in the store: ${thrown.message}. It was never written or was removed; ` +
+        `${address} is not in the store: ${said}. It was never written or was removed; ` +
           'clear the task that writes it, or restore the object.',
       );
     case 'missing_bucket':
@@ -38,22 +39,24 @@ export function cloudError(
     case 'denied':
       return fail(
         'storage_denied',
-        `${cannot}: ${thrown.message}. The account needs ${api.permissions[does]} on ${api.root}; ` +
+        `${cannot}: ${said}. The account needs ${api.permissions[does]} on ${api.root}; ` +
           'check which credentials are used.',
       );
+    case 'setup':
+      return fail('storage_denied', `${cannot}: ${said}.`);
     case 'transient':
-      return fail('storage_unavailable', `${cannot}: ${thrown.message}. The store is in trouble; try again later.`);
+      return fail('storage_unavailable', `${cannot}: ${said}. The store is in trouble; try again later.`);
     case 'unreachable':
       return fail(
         'storage_unavailable',
-        `${cannot}: ${thrown.message}. Nobody answers there; check the network and the endpoint setting.`,
+        `${cannot}: ${said}. Nobody answers there; check the network, the proxy and the endpoint setting.`,
       );
     case 'corrupt':
       return fail(
         'data_unreadable',
-        `${address} is damaged: ${thrown.message}. Nothing was deleted; clear the task that writes it, or restore it.`,
+        `${address} is damaged: ${said}. Nothing was deleted; clear the task that writes it, or restore it.`,
       );
     case 'rejected':
-      return fail('storage_denied', `${cannot}: the store refuses the request: ${thrown.message}.`);
+      return fail('storage_denied', `${cannot}: the store refuses the request: ${said}.`);
   }
 }

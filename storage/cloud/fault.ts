@@ -7,6 +7,8 @@ export type CloudFaultKind =
   | 'missing'
   | 'missing_bucket'
   | 'denied'
+  /** Credentials, certificates or a proxy on this side have to be put right first; the message says how. */
+  | 'setup'
   /** May work in a moment: overload, a server's fault, a broken connection. */
   | 'transient'
   /** Nobody answers at that address. */
@@ -29,6 +31,9 @@ const TRANSIENT_ERRNOS = new Set([
   'HPE_INVALID_CONSTANT',
   'TimeoutError',
 ]);
+/** What Node says of certificates, e.g. `UNABLE_TO_VERIFY_LEAF_SIGNATURE`, `CERT_HAS_EXPIRED`. */
+const CERTIFICATE_ERRNO =
+  /^(ERR_TLS_CERT|CERT_|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|UNABLE_TO_(GET|VERIFY|DECRYPT))/;
 const UNREACHABLE_ERRNOS = new Set(['ECONNREFUSED', 'ENOTFOUND']);
 
 export class CloudFault extends Error {
@@ -67,7 +72,14 @@ export function connectionFault(thrown: unknown): unknown {
   const errno = typeof code === 'string' ? code : String(name);
   const text = `${typeof message === 'string' && message !== '' ? message : errno}`;
   if (UNREACHABLE_ERRNOS.has(errno)) return new CloudFault('unreachable', text, { cause: thrown });
-  if (TRANSIENT_ERRNOS.has(errno) || /socket hang up|premature close|aborted/i.test(text)) {
+  if (CERTIFICATE_ERRNO.test(errno)) {
+    return new CloudFault(
+      'setup',
+      `the certificate is not trusted here (${text}); where a proxy opens connections, name its authority in NODE_EXTRA_CA_CERTS`,
+      { cause: thrown },
+    );
+  }
+  if (TRANSIENT_ERRNOS.has(errno) || /socket hang up|premature close|aborted|from proxy|before receiving/i.test(text)) {
     return new CloudFault('transient', text, { cause: thrown });
   }
   return thrown;

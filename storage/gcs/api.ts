@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Storage } from '@google-cloud/storage';
 import type { CloudApi, CloudObject, WriteOrder } from '../cloud/api.ts';
 import { CloudFault, connectionFault, kindOfStatus, parseRetryAfter } from '../cloud/fault.ts';
+import { createProxyAgents, type HttpProxy } from '../cloud/proxy.ts';
 import type { FileDigest } from '../crc32c.ts';
 import { byteLength, type HttpAnswer, type HttpRequest, send } from './http.ts';
 import { uploadInChunks } from './upload.ts';
@@ -20,10 +21,11 @@ const OBJECT_FIELDS = 'name,size,generation,timeCreated,crc32c';
  *
  * @source measured; https://cloud.google.com/storage/docs/json_api/v1/objects (read 2026-11-21)
  */
-export function openGcsApi(storage: Storage, bucket: string): CloudApi {
+export function openGcsApi(storage: Storage, bucket: string, proxy: HttpProxy | null): CloudApi {
   const objects = `${storage.apiEndpoint}/storage/v1/b/${encodeURIComponent(bucket)}/o`;
   const uploads = `${storage.apiEndpoint}/upload/storage/v1/b/${encodeURIComponent(bucket)}/o`;
   const urlOf = (name: string): string => `${objects}/${encodeURIComponent(name)}`;
+  const agentFor = createProxyAgents(proxy);
   const usesCredentials = !storage.customEndpoint || storage.useAuthWithCustomEndpoint === true;
 
   async function ask(
@@ -31,37 +33,44 @@ export function openGcsApi(storage: Storage, bucket: string): CloudApi {
     query: { readonly [name: string]: string } = {},
   ): Promise<HttpAnswer> {
     const text = new URLSearchParams(query).toString();
-    const answer = await send({
-      ...request,
-      url: text === '' ? request.url : `${request.url}?${text}`,
-      headers: { 'user-agent': 'assay', ...(await authorization(request.url)), ...request.headers },
-      body: request.body ?? [],
-      timeoutMs: timeoutOf(byteLength(request.body ?? [])),
-    });
+    const url = text === '' ? request.url : `${request.url}?${text}`;
+    const exchange = async (headers: RequestHeaders): Promise<HttpAnswer> =>
+      send({
+        ...request,
+        url,
+        headers: { 'user-agent': 'assay', ...headers, ...request.headers },
+        body: request.body ?? [],
+        timeoutMs: timeoutOf(byteLength(request.body ?? [])),
+        agent: agentFor(url),
+      });
+    const headers = await authorization(url);
+    let answer = await exchange(headers);
+    // Refused before anything was done: the token ended sooner than was said, or this machine's clock is slow.
+    if (answer.status === 401 && (await forget(headers))) answer = await exchange(await authorization(url));
     // 308 is how an unfinished resumable upload answers.
     if (answer.status >= 200 && answer.status < 300) return answer;
     if (answer.status === 308) return answer;
     throw faultOf(answer);
   }
 
-  async function authorization(url: string): Promise<{ readonly [name: string]: string }> {
+  async function authorization(url: string): Promise<RequestHeaders> {
     if (!usesCredentials) return {};
     try {
       return await storage.authClient.getRequestHeaders(url);
     } catch (thrown) {
-      const fault = connectionFault(thrown);
-      if (fault instanceof CloudFault) throw fault;
-      const said = thrown instanceof Error ? thrown.message : String(thrown);
-      const status = (thrown as { readonly status?: unknown }).status;
-      if (typeof status === 'number' && kindOfStatus(status) === 'transient') {
-        throw new CloudFault('transient', `Google gives no token: ${said}`, { cause: thrown });
-      }
-      throw new CloudFault(
-        'denied',
-        `no Google credentials can be used (${said}); run "gcloud auth application-default login", or set google.key_file`,
-        { cause: thrown },
-      );
+      throw credentialsFault(thrown);
     }
+  }
+
+  /** False where there is no other token to be had. */
+  async function forget(headers: RequestHeaders): Promise<boolean> {
+    if (!usesCredentials) return false;
+    const client = await storage.authClient.getClient();
+    const { access_token: token } = client.credentials;
+    // Another request may have had a new one meanwhile.
+    if (token && Object.values(headers).some((value) => value.endsWith(` ${token}`)))
+      client.setCredentials({ ...client.credentials, expiry_date: 1 });
+    return true;
   }
 
   const api: CloudApi = {
@@ -189,6 +198,29 @@ export function openGcsApi(storage: Storage, bucket: string): CloudApi {
   return api;
 }
 
+const PROXY_WANTS_PASSWORD = 'the proxy wants a user and a password; see network.proxy';
+
+type RequestHeaders = HttpRequest['headers'];
+
+/** What Google's auth library threw: a broken connection, a server in trouble, or credentials that are none. */
+function credentialsFault(thrown: unknown): unknown {
+  const fault = connectionFault(thrown);
+  if (fault instanceof CloudFault) return fault;
+  const { status, config } = thrown as { readonly status?: unknown; readonly config?: { readonly url?: unknown } };
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  if (status === 407) return new CloudFault('setup', PROXY_WANTS_PASSWORD, { cause: thrown });
+  // The library says this once for every try, and nothing else where the answer has no body.
+  const said = message.replace(/(Could not refresh access token: ?)+/, '').replace(/[.\s]+$/, '');
+  const text = said === '' ? `${String(status)} from ${String(config?.url)}` : said;
+  if (typeof status === 'number' && kindOfStatus(status) === 'transient')
+    return new CloudFault('transient', `Google gives no token: ${text}`, { cause: thrown });
+  return new CloudFault(
+    'setup',
+    `no Google credentials can be used (${text}); run "gcloud auth application-default login", or set google.key_file`,
+    { cause: thrown },
+  );
+}
+
 /** For servers that do not name the generation of what they send. */
 async function readNamedGeneration(api: CloudApi, name: string): ReturnType<CloudApi['read']> {
   const found = await api.head(name);
@@ -287,6 +319,7 @@ function faultOf({ status, headers, body }: HttpAnswer): CloudFault {
   const text = `${status}${reason === '' ? '' : ` ${reason}`}${message === '' ? '' : `: ${message}`}`;
   const retryAfterMs = parseRetryAfter(headers['retry-after'], headers.date);
   if (status === 403 && /rateLimitExceeded/i.test(reason)) return new CloudFault('transient', text, { retryAfterMs });
+  if (status === 401) return new CloudFault('setup', `${text}; the credentials are not accepted: see google.key_file`);
   if (status === 404 && /bucket does not exist/i.test(message)) return new CloudFault('missing_bucket', text);
   if (status === 400 && /crc32c|md5|checksum/i.test(message)) return new CloudFault('corrupt', text);
   return new CloudFault(kindOfStatus(status), text, { retryAfterMs });

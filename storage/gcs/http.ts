@@ -1,5 +1,5 @@
 /** A request -> its answer, whole, over Node's own HTTP. */
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { type Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { CloudFault, connectionFault } from '../cloud/fault.ts';
 
@@ -10,6 +10,8 @@ export interface HttpRequest {
   /** Sent one behind the other; none: no body. */
   readonly body: readonly Uint8Array[];
   readonly timeoutMs: number;
+  /** Of a proxy; null: straight. */
+  readonly agent: Agent | null;
 }
 
 export interface HttpAnswer {
@@ -29,12 +31,16 @@ export async function send(request: HttpRequest): Promise<HttpAnswer> {
   }
 }
 
-function exchange({ method, url, headers, body, timeoutMs }: HttpRequest): Promise<HttpAnswer> {
+function exchange({ method, url, headers, body, timeoutMs, agent }: HttpRequest): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const open = url.startsWith('https:') ? httpsRequest : httpRequest;
     const length = method === 'GET' || method === 'DELETE' ? {} : { 'content-length': String(byteLength(body)) };
-    const request = open(url, { method, headers: { ...headers, ...length } });
+    const request = open(url, { method, headers: { ...headers, ...length }, ...(agent === null ? {} : { agent }) });
     let hasAnswer = false;
+    let refusedBy: ProxyAnswer | null = null;
+    request.on('proxyConnect', (answer: ProxyAnswer) => {
+      if (answer.statusCode !== 200) refusedBy = answer;
+    });
     const timer = setTimeout(() => {
       request.destroy(new CloudFault('transient', `no whole answer within ${timeoutMs} ms`));
     }, timeoutMs);
@@ -44,7 +50,10 @@ function exchange({ method, url, headers, body, timeoutMs }: HttpRequest): Promi
     };
     request.on('response', (response) => {
       hasAnswer = true;
-      collect(response).then(
+      // What the proxy said to CONNECT is played back as if the server had said it.
+      const answered = refusedBy === null ? collect(response) : Promise.reject(proxyFault(refusedBy));
+      if (refusedBy !== null) response.destroy();
+      answered.then(
         (answer) => settle(() => resolve(answer)),
         (thrown: unknown) => settle(() => reject(thrown instanceof Error ? thrown : new Error(String(thrown)))),
       );
@@ -56,6 +65,16 @@ function exchange({ method, url, headers, body, timeoutMs }: HttpRequest): Promi
     for (const part of body) request.write(part);
     request.end();
   });
+}
+
+interface ProxyAnswer {
+  readonly statusCode: number;
+  readonly statusText: string;
+}
+
+function proxyFault({ statusCode, statusText }: ProxyAnswer): CloudFault {
+  const text = `the proxy refuses the connection (${statusCode} ${statusText}); see network.proxy`;
+  return new CloudFault(statusCode >= 500 ? 'transient' : 'setup', text);
 }
 
 export const byteLength = (parts: readonly Uint8Array[]): number =>

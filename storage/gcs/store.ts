@@ -2,6 +2,7 @@
 import { Storage } from '@google-cloud/storage';
 import type { ObjectStore } from '../../core/ports.ts';
 import type { CacheOptions } from '../cloud/object-cache.ts';
+import type { HttpProxy } from '../cloud/proxy.ts';
 import { openCloudStore } from '../cloud/store.ts';
 import { openGcsApi } from './api.ts';
 
@@ -15,6 +16,8 @@ export interface GcsStoreOptions {
   readonly keyFile: string | null;
   /** Of a server that speaks Cloud Storage's API; null: Google's. */
   readonly endpoint: string | null;
+  /** For objects; tokens are fetched by Google's library, which looks at `HTTPS_PROXY` and `NO_PROXY` by itself. */
+  readonly proxy?: HttpProxy | null;
   /** How long a request is repeated before it ends as `storage_unavailable`. */
   readonly patienceMs?: number;
 }
@@ -26,13 +29,16 @@ export interface GcsStoreOptions {
  * Another server than Google's is sent no credentials, and none are looked for.
  */
 export function openGcsStore(options: GcsStoreOptions): ObjectStore {
-  const { bucket, keyFile, projectId, endpoint, ...rest } = options;
+  const { bucket, keyFile, projectId, endpoint, proxy, ...rest } = options;
+  // Always said: the client would take the address of STORAGE_EMULATOR_HOST instead, whatever the settings are.
+  const apiEndpoint = endpoint ?? 'https://storage.googleapis.com';
   const storage = new Storage({
     ...(projectId === null ? {} : { projectId }),
     ...(keyFile === null ? {} : { keyFilename: keyFile }),
-    ...(endpoint === null ? {} : { apiEndpoint: endpoint, useAuthWithCustomEndpoint: isGoogles(endpoint) }),
+    apiEndpoint,
+    useAuthWithCustomEndpoint: isGoogles(apiEndpoint),
   });
-  return openCloudStore(openGcsApi(storage, bucket), rest);
+  return openCloudStore(openGcsApi(storage, bucket, proxy ?? null), rest);
 }
 
 /** Regional and private addresses of Google's own service. */

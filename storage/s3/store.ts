@@ -2,6 +2,7 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import type { ObjectStore } from '../../core/ports.ts';
 import type { CacheOptions } from '../cloud/object-cache.ts';
+import { createProxyAgents, type HttpProxy } from '../cloud/proxy.ts';
 import { openCloudStore } from '../cloud/store.ts';
 import { openS3Api, type S3Sizes } from './api.ts';
 
@@ -12,6 +13,7 @@ export interface S3StoreOptions {
   readonly cache: CacheOptions;
   /** Null: Amazon's. Credentials come from the environment, as Amazon's clients find them. */
   readonly endpoint: string | null;
+  readonly proxy?: HttpProxy | null;
   readonly region: string;
   readonly forcePathStyle: boolean;
   /** How long a request is repeated before it ends as `storage_unavailable`. */
@@ -31,7 +33,8 @@ export interface S3StoreOptions {
  * Uploads that a dying process leaves unfinished cost space until a lifecycle rule of the bucket aborts them.
  */
 export function openS3Store(options: S3StoreOptions): ObjectStore {
-  const { bucket, endpoint, region, forcePathStyle, sizes, ...rest } = options;
+  const { bucket, endpoint, proxy, region, forcePathStyle, sizes, ...rest } = options;
+  const agent = createProxyAgents(proxy ?? null)(endpoint ?? `https://${bucket}.s3.${region}.amazonaws.com`);
   const client = new S3Client({
     region,
     forcePathStyle,
@@ -43,8 +46,8 @@ export function openS3Store(options: S3StoreOptions): ObjectStore {
     requestHandler: {
       connectionTimeout: 10_000,
       requestTimeout: 300_000,
-      httpAgent: { maxSockets: 64 },
-      httpsAgent: { maxSockets: 64 },
+      httpAgent: agent ?? { maxSockets: 64 },
+      httpsAgent: agent ?? { maxSockets: 64 },
     },
   });
   return openCloudStore(openS3Api(client, bucket, sizes), rest);
