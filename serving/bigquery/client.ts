@@ -4,7 +4,7 @@ import { BigQuery, type BigQueryOptions } from '@google-cloud/bigquery';
 import { PipelineError } from '../../core/errors.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
 import type { Logger } from '../../core/ports.ts';
-import { BigQueryFaultError, backoffMs, decideFault, faultOf } from './errors.ts';
+import { BigQueryFaultError, backoffMs, credentialsFaultOf, decideFault, faultOf } from './errors.ts';
 import type { BigQueryDataset, BigQueryJob, BigQueryTable, TableRef } from './resources.ts';
 
 export interface BigQueryClientOptions {
@@ -42,6 +42,7 @@ export class BigQueryClient {
   readonly location: string;
   readonly firstRetryMs: number;
   readonly #client: BigQuery;
+  readonly #sendsCredentials: boolean;
   readonly #signal: AbortSignal;
   readonly #log: Logger;
 
@@ -52,15 +53,19 @@ export class BigQueryClient {
     this.firstRetryMs = firstRetryMs ?? 500;
     this.#signal = signal;
     this.#log = log;
+    this.#sendsCredentials = endpoint === null || isGoogles(endpoint);
+    const apiEndpoint = endpoint ?? 'https://bigquery.googleapis.com';
     const credentials = keyFile === null ? {} : { keyFilename: keyFile };
     // Repeats are decided here by reason: the client's own would send what a quota or a 412 must stop.
     this.#client = new BigQuery({
       projectId,
       location,
       retryOptions: { autoRetry: false },
-      ...(endpoint === null ? {} : { apiEndpoint: endpoint }),
-      ...(endpoint === null || isGoogles(endpoint) ? credentials : { authClient: WITHOUT_CREDENTIALS }),
+      apiEndpoint,
+      ...(this.#sendsCredentials ? credentials : { authClient: WITHOUT_CREDENTIALS }),
     });
+    // The client would take BIGQUERY_EMULATOR_HOST instead, whatever the settings are.
+    this.#client.baseUrl = `${apiEndpoint}/bigquery/v2`;
   }
 
   /** A job's configuration under an id of ours; the answer may already be its end. */
@@ -189,12 +194,20 @@ export class BigQueryClient {
   }
 
   async #send<T>(call: Call): Promise<T> {
+    let hasNewToken = false;
     for (let sends = 1; ; sends += 1) {
       if (call.evenIfCancelled !== true) this.assertNotCancelled();
       try {
+        await this.#assertToken();
         return await this.#request<T>(call);
       } catch (thrown) {
-        const fault = faultOf(thrown);
+        const fault = thrown instanceof WithoutTokenError ? credentialsFaultOf(thrown.cause) : faultOf(thrown);
+        // Refused before anything was done: the token ended sooner than was said, or this machine's clock is slow.
+        if (fault.httpStatus === 401 && this.#sendsCredentials && !hasNewToken) {
+          hasNewToken = true;
+          await this.#forgetToken();
+          continue;
+        }
         const error = new BigQueryFaultError(
           fault,
           { what: call.what, location: this.location },
@@ -205,6 +218,21 @@ export class BigQueryClient {
         await this.backOff(sends, `${call.method} ${call.uri} ${call.what}`);
       }
     }
+  }
+
+  /** The client would do the same, but what it throws then does not tell credentials that are refused from a connection that broke. */
+  async #assertToken(): Promise<void> {
+    if (!this.#sendsCredentials) return;
+    try {
+      await this.#client.authClient.getRequestHeaders(this.#client.baseUrl);
+    } catch (cause) {
+      throw new WithoutTokenError('Google gives no token', { cause });
+    }
+  }
+
+  async #forgetToken(): Promise<void> {
+    const client = await this.#client.authClient.getClient();
+    client.setCredentials({ ...client.credentials, expiry_date: 1 });
   }
 
   #request<T>({ method, uri, query, body, headers }: Call): Promise<T> {
@@ -231,6 +259,8 @@ interface QueryResults {
   readonly rows?: readonly { readonly f: readonly { readonly v: string | null }[] }[];
   readonly pageToken?: string;
 }
+
+class WithoutTokenError extends Error {}
 
 /** Regional and private addresses of Google's own service. */
 function isGoogles(endpoint: string): boolean {

@@ -4,7 +4,10 @@ import type { JsonObject } from '../../core/types.ts';
 
 /** One failure in BigQuery's words. */
 export interface BigQueryFault {
-  /** Of its error table (`quotaExceeded`); for what never reached it: `connection`; of an answer without one: `http`. */
+  /**
+   * Of its error table (`quotaExceeded`); of an answer without one: `http`; for what never reached it: `connection`,
+   * `credentials` that are none or are refused, a `certificate` that is not trusted.
+   */
   readonly reason: string;
   readonly message: string;
   /** Null inside of a finished job, and where no answer came. */
@@ -60,6 +63,8 @@ export function decideFault(fault: BigQueryFault, place: FaultPlace): FaultDecis
     case 'accessDenied':
     case 'billingNotEnabled':
     case 'blocked':
+    case 'credentials':
+    case 'certificate':
       return fail('warehouse_denied');
     case 'conditionNotMet':
       return fail('precondition_failed');
@@ -88,7 +93,7 @@ function byStatus(fault: BigQueryFault, again: FaultDecision): FaultDecision {
   if (status === 408 || status === 429) return again;
   if (status === 501) return fail('warehouse_rejected');
   if (status !== null && status >= 500) return again;
-  if (status === 401 || status === 403) return fail('warehouse_denied');
+  if (status === 401 || status === 403 || status === 407) return fail('warehouse_denied');
   if (status === 409) return { kind: 'adopt' };
   if (status === 412) return fail('precondition_failed');
   return fail('warehouse_rejected');
@@ -144,6 +149,9 @@ function contextOf(fault: BigQueryFault, about: { readonly what: string; readonl
 
 const sentence = (text: string): string => (/[.!?]$/.test(text.trim()) ? text.trim() : `${text.trim()}.`);
 
+const CREDENTIALS_STEP =
+  'The credentials are not accepted: see google.key_file, or log in with Application Default Credentials.';
+
 /** What the reader does about it. */
 function nextStep(fault: BigQueryFault, location: string): string {
   switch (fault.reason) {
@@ -152,6 +160,10 @@ function nextStep(fault: BigQueryFault, location: string): string {
     case 'accessDenied':
     case 'blocked':
       return `Grant the account of this environment ${permissionOf(fault.message)}, then clear the task.`;
+    case 'credentials':
+      return CREDENTIALS_STEP;
+    case 'certificate':
+      return 'The certificate is not trusted here. Where a proxy opens connections, name its authority in NODE_EXTRA_CA_CERTS.';
     case 'billingNotEnabled':
       return 'Turn on billing for the project, then clear the task.';
     case 'notFound':
@@ -173,8 +185,8 @@ function nextStep(fault: BigQueryFault, location: string): string {
 }
 
 function defaultStep(fault: BigQueryFault): string {
-  if (fault.httpStatus === 401)
-    return 'The credentials are not accepted: see google.key_file, or log in with Application Default Credentials.';
+  if (fault.httpStatus === 401) return CREDENTIALS_STEP;
+  if (fault.httpStatus === 407) return 'The proxy wants a user and a password: see network.proxy.';
   if (fault.httpStatus === 403) return `Grant the account of this environment ${permissionOf(fault.message)}.`;
   return decideFault(fault, 'request').kind === 'resend'
     ? 'The service did not get well in time; the task is tried again.'
@@ -195,12 +207,30 @@ export function faultOf(thrown: unknown): BigQueryFault {
     readonly message?: unknown;
   };
   const message = typeof error.message === 'string' && error.message !== '' ? error.message : String(thrown);
-  if (typeof error.code !== 'number') return { reason: 'connection', message, httpStatus: null };
+  if (typeof error.code !== 'number')
+    return { reason: CERTIFICATE.test(String(error.code)) ? 'certificate' : 'connection', message, httpStatus: null };
   const first = error.errors?.find(({ reason }) => typeof reason === 'string' && reason !== '');
   return {
     reason: typeof first?.reason === 'string' ? first.reason : 'http',
     message: typeof first?.message === 'string' && first.message !== '' ? first.message : message,
     httpStatus: error.code,
+  };
+}
+
+/** What Node says of certificates, e.g. `UNABLE_TO_VERIFY_LEAF_SIGNATURE`, `CERT_HAS_EXPIRED`. */
+const CERTIFICATE = /^(ERR_TLS_CERT|CERT_|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|UNABLE_TO_(GET|VERIFY|DECRYPT))/;
+
+/** What Google's auth library threw instead of giving a token. It names the request where it sent one, and the status where that was answered. */
+export function credentialsFaultOf(thrown: unknown): BigQueryFault {
+  const { status, config } = (thrown ?? {}) as { readonly status?: unknown; readonly config?: unknown };
+  const { reason, message } = faultOf(thrown);
+  if (typeof status !== 'number' && config !== undefined) return { reason, message, httpStatus: null };
+  if (typeof status === 'number' && (status >= 500 || [407, 408, 429].includes(status)))
+    return { reason: 'http', message, httpStatus: status };
+  return {
+    reason: 'credentials',
+    message: message.replace(/(Could not refresh access token: ?)+/, ''),
+    httpStatus: null,
   };
 }
 

@@ -6,6 +6,7 @@ import {
   type BigQueryFault,
   BigQueryFaultError,
   backoffMs,
+  credentialsFaultOf,
   decideFault,
   type FaultPlace,
   faultOf,
@@ -43,6 +44,9 @@ const TABLE: readonly (readonly [reason: string, status: number, request: string
   ['resourceInUse', 400, 'warehouse_rejected', 'warehouse_rejected'],
   ['stopped', 200, 'warehouse_rejected', 'warehouse_rejected'],
   ['conditionNotMet', 412, 'precondition_failed', 'precondition_failed'],
+  ['credentials', 400, 'warehouse_denied', 'warehouse_denied'],
+  ['certificate', 400, 'warehouse_denied', 'warehouse_denied'],
+  ['http', 407, 'warehouse_denied', 'warehouse_rejected'],
 ];
 
 const decided = (each: BigQueryFault, place: FaultPlace): string => {
@@ -139,6 +143,31 @@ test('the first reason of several answers for all, and its message too', () => {
     errors: [{ message: 'no reason' }, { reason: 'quotaExceeded', message: 'Quota exceeded: imports' }],
   };
   assert.deepEqual(faultOf(thrown), { reason: 'quotaExceeded', message: 'Quota exceeded: imports', httpStatus: 403 });
+});
+
+describe('what came instead of a token', () => {
+  const thrown = (message: string, facts: object): Error => Object.assign(new Error(message), facts);
+  const told = (error: Error): string => decided(credentialsFaultOf(error), 'request');
+
+  test('is a refusal for good where the endpoint says no, or no credentials are found', () => {
+    const refused = thrown('Could not refresh access token: invalid_grant: x', { code: 400, status: 400, config: {} });
+    assert.equal(told(refused), 'warehouse_denied');
+    assert.equal(credentialsFaultOf(refused).message, 'invalid_grant: x');
+    assert.equal(told(thrown('Could not load the default credentials.', {})), 'warehouse_denied');
+    assert.equal(told(thrown('no such file', { code: 'ENOENT' })), 'warehouse_denied');
+  });
+
+  test('is asked for again where the endpoint is in trouble or was not reached', () => {
+    assert.equal(told(thrown('Backend', { code: 503, status: 503, config: {} })), 'resend');
+    assert.equal(told(thrown('reset', { code: 'ECONNRESET', config: {} })), 'resend');
+  });
+
+  test('names the authority that is missing where a certificate is not trusted', () => {
+    const fault = credentialsFaultOf(thrown('x', { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', config: {} }));
+    assert.equal(decided(fault, 'request'), 'warehouse_denied');
+    const about = { what: 'load enriched.orders', location: 'EU' };
+    assert.match(new BigQueryFaultError(fault, about, { place: 'request' }).message, /NODE_EXTRA_CA_CERTS/);
+  });
 });
 
 test('pauses double, keep within half and whole of it, and end at 32 s', () => {
