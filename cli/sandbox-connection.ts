@@ -48,6 +48,14 @@ export async function connected(settings: Settings): Promise<Settings> {
     known.delete(folder);
     throw thrown;
   });
+  if (needsWarehouse && values.storage === 'gcs' && !needsStorage && values['gcs.endpoint'] !== url) {
+    throw new PipelineError(
+      'setting_invalid',
+      `gcs.endpoint is ${values['gcs.endpoint']} (${settings.sources['gcs.endpoint'][0]?.origin}), but the sandbox's BigQuery ` +
+        `loads from its own buckets alone, on ${url}. Unset gcs.endpoint, or set bigquery.endpoint as well.`,
+      { context: { key: 'gcs.endpoint' } },
+    );
+  }
   return {
     ...settings,
     values: {
