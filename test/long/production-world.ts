@@ -169,6 +169,7 @@ async function makeProject(project: string): Promise<string> {
     lake: {bucket: ${BUCKET}}
     google: {project: ${PROJECT}}
     retries: {count: 1, delay_seconds: 0}
+    query: {max_seconds: 600}
 `,
   );
   return project;
