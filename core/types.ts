@@ -428,6 +428,20 @@ export interface CheckResult {
   /** Up to 5 offending rows, columns masked by pii tag, values as text. */
   readonly samples: readonly { readonly [column: string]: string }[];
   readonly owner: string;
+  /** Of a foreign key that fails: its orphans over the days. Left out elsewhere. */
+  readonly spread?: readonly PartitionSpread[];
+}
+
+/** Offending rows over the partitions of one key, in the order of its values. */
+export interface PartitionSpread {
+  /** `ingestion_dt` */
+  readonly key: string;
+  /** What `rows` counts: `rows that need a parent`. */
+  readonly of: string;
+  /** All of them, days without a partition between them with 0 rows; where they are too many, those with most offending rows. */
+  readonly partitions: readonly { readonly value: string; readonly failed: number; readonly rows: number }[];
+  /** Sums over those that were left out; null where none was. */
+  readonly others: { readonly partitions: number; readonly failed: number; readonly rows: number } | null;
 }
 
 export interface TableAccount {
@@ -455,7 +469,41 @@ export interface Report {
   readonly currentPublication: number | null;
   /** Settings that decided: thresholds, strict_foreign_keys. */
   readonly settings: JsonObject;
+  /**
+   * Set where the report refuses to publish: what `assay publish` can do about it. `accept`: all may be let pass as it is; `hold`:
+   * tables without which the others pass, sorted, empty where that is no way.
+   */
+  readonly remedies?: { readonly accept: boolean; readonly hold: readonly string[] };
+  /** Command that runs this interval again; null where nothing but the run's id names it. */
+  readonly rerun?: string | null;
+  /** Enriched tables and marts that are made of failing tables, directly or not, in spec order, with those failing tables. */
+  readonly downstream?: readonly { readonly asset: string; readonly of: readonly string[] }[];
+  readonly since?: ReportChange;
 }
+
+/** What is other than in the report of the same name that the DAG wrote for the newest interval before this one. */
+export type ReportChange =
+  | { readonly kind: 'nothing_before'; readonly because: string }
+  | {
+      readonly kind: 'compared';
+      readonly interval: Report['interval'];
+      /** `FAIL, not published` */
+      readonly outcome: string;
+      /** Check references (`silver.returns.fk_order`), sorted, here and below. */
+      readonly newFailures: readonly string[];
+      readonly stillFailing: readonly { readonly check: string; readonly observed: string; readonly before: string }[];
+      /** Failed before and now pass or warn. */
+      readonly fixed: readonly string[];
+      readonly newWarnings: readonly string[];
+      /** Gave an answer before and none now. */
+      readonly silent: readonly string[];
+      /** Failed before and are not asked any more. */
+      readonly dropped: readonly string[];
+      /** Findings of schema checks that the earlier report did not have. */
+      readonly schemaDrift: readonly { readonly check: string; readonly observed: string }[];
+      /** Settings and limits, as text. */
+      readonly settings: readonly { readonly name: string; readonly from: string; readonly to: string }[];
+    };
 
 export type GateMode = 'strict' | 'warning-only';
 /** The whole layer, or the tables that failed with all that is built on them. */

@@ -15,9 +15,22 @@ export function tablesToHold(spec: Spec, layer: PublishedLayer, input: GateInput
 
 /** What is built on tables, directly or not. Names are `layer.table`; in the order of the spec, layer by layer, without the given ones. */
 export function descendants(spec: Spec, tables: Iterable<string>): readonly string[] {
+  return reachedFrom(tables, [...childTables(spec), ...readingTables(spec)]);
+}
+
+/** The same without the silver tables whose rows only point to one of these: dims, enriched tables and marts that show their rows. */
+export function readers(spec: Spec, tables: Iterable<string>): readonly string[] {
+  return reachedFrom(tables, readingTables(spec));
+}
+
+interface BuiltTable {
+  readonly name: string;
+  readonly inputs: readonly string[];
+}
+
+function reachedFrom(tables: Iterable<string>, built: readonly BuiltTable[]): readonly string[] {
   const given = new Set(tables);
   const reached = new Set(given);
-  const built = builtTables(spec);
   // Each round reaches one step further; a round that reaches nothing new is the last.
   for (let before = -1; before < reached.size; ) {
     before = reached.size;
@@ -27,12 +40,15 @@ export function descendants(spec: Spec, tables: Iterable<string>): readonly stri
 }
 
 /** Of silver, a table whose rows point to another's is built on that. */
-function builtTables(spec: Spec): readonly { readonly name: string; readonly inputs: readonly string[] }[] {
+function childTables(spec: Spec): readonly BuiltTable[] {
+  return spec.tables.map(({ name, foreignKeys }) => ({
+    name: `silver.${name}`,
+    inputs: foreignKeys.map(({ references }) => `silver.${references.table}`),
+  }));
+}
+
+function readingTables(spec: Spec): readonly BuiltTable[] {
   return [
-    ...spec.tables.map(({ name, foreignKeys }) => ({
-      name: `silver.${name}`,
-      inputs: foreignKeys.map(({ references }) => `silver.${references.table}`),
-    })),
     ...spec.dims.map(({ name }) => ({ name: `dims.${name}`, inputs: [`silver.${name}`] })),
     ...spec.transforms.map((transform) => ({
       name: `enriched.${transform.name}`,

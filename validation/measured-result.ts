@@ -1,5 +1,5 @@
 /** A check's head and what was measured -> a CheckResult. */
-import type { CheckResult, CheckState } from '../core/types.ts';
+import type { CheckResult, CheckState, PartitionSpread } from '../core/types.ts';
 
 /** A result that says whether it could be decided at all; one that could not blocks in every mode. */
 export interface MeasuredResult extends CheckResult {
@@ -23,6 +23,7 @@ export interface Measurement {
   readonly totalRows?: number | null;
   readonly note?: string;
   readonly samples?: CheckResult['samples'];
+  readonly spread?: readonly PartitionSpread[];
   readonly undecided?: boolean;
 }
 
@@ -46,6 +47,7 @@ export function measured(head: CheckHead, measurement: Measurement): MeasuredRes
     note: measurement.note ?? '',
     samples: (measurement.samples ?? []).slice(0, MAX_SAMPLES),
     owner: head.owner,
+    ...(measurement.spread && measurement.spread.length > 0 ? { spread: measurement.spread } : {}),
     ...(measurement.undecided ? { undecided: true as const } : {}),
   };
 }

@@ -1,5 +1,6 @@
 /** All checks of a table -> one scan of it, and for those that fail a second look at the offending rows. */
 import { PipelineError } from '../core/errors.ts';
+import type { PartitionSpread } from '../core/types.ts';
 import type { Cell, DuckDbSession } from '../engine/duckdb-session.ts';
 import { count, someOf } from './figures.ts';
 import {
@@ -11,6 +12,7 @@ import {
   notEvaluated,
   undecided,
 } from './measured-result.ts';
+import { partitionSpread } from './partition-spread.ts';
 import { maskValue } from './report/mask-value.ts';
 
 /** A question that aggregates over one relation answer. All SQL is DuckDB's. */
@@ -28,8 +30,16 @@ export interface ScanCheck extends CheckHead {
   readonly offenders: string | null;
   /** SELECT text of `partition` (text) and `rows`, most rows first; null where one partition or none was read. */
   readonly byPartition: string | null;
+  /** Asked only where the check fails. */
+  readonly spread?: SpreadQuery;
   /** Pii tag by column of `offenders`. */
   readonly pii: ReadonlyMap<string, string>;
+}
+
+/** How offending rows lie over the partitions of a key. */
+export interface SpreadQuery extends Pick<PartitionSpread, 'key' | 'of'> {
+  /** SELECT text of `partition` (text), `failed` and `rows`. */
+  readonly sql: string;
 }
 
 /** Codes that say nothing about the data: the attempt ends, and no report is written from half a scan. */
@@ -95,9 +105,25 @@ async function withEvidence(session: DuckDbSession, check: ScanCheck, measuremen
   const isBroken = measurement.state === 'FAIL' || measurement.state === 'WARN';
   if (!isBroken && (measurement.failedRows ?? 0) === 0) return measurement;
   const samples = measurement.samples ?? (isBroken ? await sampleRows(session, check) : []);
-  const places = await placesOf(session, check);
+  const own = await spreadOf(session, check, measurement);
+  // A spread says the same of every partition, and out of how many rows.
+  const places = own.length > 0 ? '' : await placesOf(session, check);
   const note = [measurement.note ?? '', places].filter((text) => text !== '').join(' ');
-  return { ...measurement, note, samples };
+  return { ...measurement, note, samples, spread: [...(measurement.spread ?? []), ...own] };
+}
+
+async function spreadOf(
+  session: DuckDbSession,
+  { spread }: ScanCheck,
+  { state }: Measurement,
+): Promise<readonly PartitionSpread[]> {
+  if (spread === undefined || state !== 'FAIL') return [];
+  const counts = (await rowsOrNone(session, spread.sql)).map(({ partition, failed, rows }) => ({
+    value: textOf(partition ?? null) ?? '∅',
+    failed: Number(failed ?? 0),
+    rows: Number(rows ?? 0),
+  }));
+  return partitionSpread(spread, counts);
 }
 
 async function sampleRows(session: DuckDbSession, check: ScanCheck): Promise<Record<string, string>[]> {

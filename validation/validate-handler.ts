@@ -16,6 +16,7 @@ import { inReportOrder } from './measured-result.ts';
 import { failuresDigest } from './report/render-results.ts';
 import { reportName } from './report/report-name.ts';
 import { writeReport } from './report/write-report.ts';
+import { withReviewFacts } from './review-facts.ts';
 
 export interface ValidateDeps extends MeasureDeps {
   readonly acceptances: AcceptanceReader;
@@ -57,8 +58,12 @@ export function createValidateHandler(deps: ValidateDeps): TaskHandler {
       accepted === null
         ? asMeasured
         : gateAccepted(asMeasured, gateInput(deps, layer, measurement, tables, accepted.held), accepted);
-    const report = await withReaders(deps, { ...measured, decision: outcome.decision });
     const place = { root: deps.root, reportDir: context.spec.reportDir };
+    const decided = await withReaders(deps, { ...measured, decision: outcome.decision });
+    const report = await withReviewFacts(place, context, decided, {
+      accept: asMeasured.undecided.length === 0,
+      hold: holdable(context, input, (held) => gateInput(deps, layer, measurement, tables, held)),
+    });
     const reference = await writeReport(place, report, context.run);
     context.log.info(`${report.name}: ${report.decision.verdict}`, { report: reference.markdownPath });
     if (!report.decision.mayPublish) throw refusal(report, reference, outcome);
@@ -109,6 +114,19 @@ async function acceptance(
   if (word !== null || report.mode !== 'strict' || deps.gates.onFail === 'hold_layer') return word;
   const held = tablesToHold(spec, layer, input);
   return held === null ? null : { by: 'gates.on_fail', because: 'hold_descendants', held };
+}
+
+/** The tables without which the others would pass; empty where the DAG publishes nothing, or where that would not open the gate. */
+function holdable(
+  { spec, run }: TaskContext,
+  input: GateInput,
+  without: (held: readonly string[]) => GateInput,
+): readonly string[] {
+  if (input.layer === 'bronze') return [];
+  const tasks = spec.dags.find((dag) => dag.id === run.dagId)?.tasks;
+  if (tasks?.every(({ kind, layer }) => kind !== 'publish' || layer !== input.layer)) return [];
+  const held = tablesToHold(spec, input.layer, input);
+  return held !== null && gate(without(held)).decision.mayPublish ? held : [];
 }
 
 /** A layer that the settings do not name is strict: gates fail closed. */

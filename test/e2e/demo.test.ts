@@ -64,6 +64,12 @@ describe('assay demo', () => {
     assert.doesNotMatch(whole.stdout, /✘/);
   });
 
+  test('says in the reports of the second run what changed since the first', async () => {
+    const folder = join(base, 'whole/docs/validation_reports');
+    for (const name of ['BRONZE', 'SILVER', 'DIMS_SNAPSHOT', 'ENRICHED', 'GOLD', 'BRONZE_DIMS', 'SILVER_DIMS'])
+      assert.match(await readFile(join(folder, `${name}_QUALITY.md`), 'utf8'), /\n## Since 2025-10-01\.\.03 \(/);
+  });
+
   test('shows the figures that an independent reading of bronze comes to', async () => {
     await using session = await DuckDbSession.open();
     const bronze = (table: string): string =>

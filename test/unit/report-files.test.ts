@@ -67,6 +67,7 @@ describe('a written report', () => {
       assert.deepEqual(readdirSync(join(root, DIR)).sort(), [
         'GOLD_QUALITY.md',
         'GOLD_QUALITY.results.json',
+        'intervals',
         'provenance.json',
         'runs',
       ]);

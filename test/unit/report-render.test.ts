@@ -127,6 +127,19 @@ const REPORT: Report = {
       failedRows: 80,
       totalRows: 99,
       note: '80 quarantined as order_fk_invalid.',
+      spread: [
+        {
+          key: 'ingest_dt',
+          of: 'rows that came in',
+          partitions: [
+            { value: '2025-10-08', failed: 14, rows: 14 },
+            { value: '2025-10-09', failed: 66, rows: 84 },
+            { value: '2025-10-10', failed: 0, rows: 0 },
+            { value: '2025-10-11', failed: 0, rows: 1 },
+          ],
+          others: null,
+        },
+      ],
       samples: [
         { return_id: 'RTN-42442259', customer_id: 'CUST-•••••', reason: 'too | big\nand `loud`' },
         { return_id: 'RTN-61147338', customer_id: 'CUST-•••••', reason: '<b>*_\u0007' },
@@ -143,6 +156,26 @@ const REPORT: Report = {
   ],
   currentPublication: 9,
   settings: { dag: 'ecom_silver_to_gold_pipeline', strict_foreign_keys: true, max_quarantine_pct: 5 },
+  remedies: { accept: true, hold: ['orders', 'return_items', 'returns'] },
+  rerun: 'assay run ecom_silver_to_gold_pipeline --from 2025-10-08 --to 2025-10-12 --as-one-run',
+  downstream: [
+    { asset: 'enriched.int_inventory_risk', of: ['return_items', 'returns'] },
+    { asset: 'enriched.int_daily_business_metrics', of: ['orders', 'returns'] },
+    { asset: 'gold.fct_daily_dashboard', of: ['orders', 'returns'] },
+  ],
+  since: {
+    kind: 'compared',
+    interval: { from: '2025-10-07', to: '2025-10-07' },
+    outcome: 'FAIL, published with warnings (warning-only)',
+    newFailures: ['silver.return_items.fk_order', 'silver.returns.fk_order', 'silver.returns.pass_rate'],
+    stillFailing: [{ check: 'silver.orders.pk_unique', observed: '1 of 1,395 rows (0.07 %)', before: '2 rows' }],
+    fixed: [],
+    newWarnings: ['silver.orders.cast_total_items'],
+    silent: [],
+    dropped: [],
+    schemaDrift: [{ check: 'silver.orders.schema_change', observed: 'new note_<b> (string)' }],
+    settings: [{ name: 'strict_foreign_keys', from: 'false', to: 'true' }],
+  },
 };
 
 /** The same content with every object's keys and the lists without an order of their own turned round. */
@@ -168,6 +201,7 @@ describe('Markdown', () => {
       interval: { from: '2025-10-08', to: '2025-10-08' },
       decision: { ...REPORT.decision, mayPublish: true },
       currentPublication: null,
+      rerun: 'assay run ecom_silver_to_gold_pipeline --date 2025-10-08',
     });
     assert.match(
       markdown,
@@ -176,6 +210,7 @@ describe('Markdown', () => {
     assert.match(markdown, /`strict` would have stopped here\./);
     assert.match(markdown, /`assay run ecom_silver_to_gold_pipeline --date 2025-10-08`/);
     assert.ok(!markdown.includes('Readers still see'));
+    assert.ok(!markdown.includes('| decide |'));
   });
 
   test('of bronze says that nothing is built, and lists tables by their checks', () => {
@@ -191,6 +226,92 @@ describe('Markdown', () => {
     const lossy = { ...first, account: { ...first.account, input: first.account.input + 1 } };
     assert.match(renderMarkdown({ ...REPORT, tables: [lossy, ...others] }), /quarantined; 1 row not accounted for/);
   });
+});
+
+/** The commands of the table under the headline. */
+function decisions(report: Report): string[] {
+  const table = /\| decide \| command \|\n\|---\|---\|\n((?:\|.*\n)*)/.exec(renderMarkdown(report))?.[1] ?? '';
+  return [...table.matchAll(/`(assay [^`]*)`/g)].map((match) => match[1] ?? '');
+}
+
+describe('what may be decided', () => {
+  const rerun = REPORT.rerun ?? '';
+  const hold = 'assay publish silver --hold-failed --because "…"';
+  const accept = 'assay publish silver --because "…"';
+
+  test('is to hold what failed, to accept it, or to correct it', () => {
+    assert.deepEqual(decisions(REPORT), [hold, accept, rerun]);
+  });
+
+  test('leaves out what is no way: to hold, to accept, or both', () => {
+    assert.deepEqual(decisions({ ...REPORT, remedies: { accept: true, hold: [] } }), [accept, rerun]);
+    assert.deepEqual(decisions({ ...REPORT, remedies: { accept: false, hold: ['orders'] } }), [hold, rerun]);
+    const { remedies: _none, ...bronze } = REPORT;
+    assert.deepEqual(decisions({ ...bronze, layer: 'bronze' }), [rerun]);
+  });
+
+  test('is to deliver, not to correct, where a question stayed open', () => {
+    const unread = { ...result('orders', 'readable', { state: 'FAIL' }), undecided: true };
+    const markdown = renderMarkdown({ ...REPORT, results: [...REPORT.results, unread] });
+    assert.match(markdown, /\| deliver what is missing or unreadable, then run the interval again \|/);
+  });
+
+  test('names the run only through the provenance, where its days do not', () => {
+    const markdown = renderMarkdown({ ...REPORT, rerun: null });
+    assert.match(
+      markdown,
+      /then clear the run that \[provenance\]\(provenance\.json\) names \| `assay clear ecom_silver_to_gold_pipeline <run>` \|/,
+    );
+    assert.ok(!markdown.includes('assay run '));
+  });
+});
+
+describe('what changed', () => {
+  test('says so where there is nothing to compare with', () => {
+    const since = {
+      kind: 'nothing_before',
+      because: 'no earlier interval of `daily` has a `SILVER_QUALITY`.',
+    } as const;
+    assert.match(
+      renderMarkdown({ ...REPORT, since }),
+      /\n## Since the report before\nNothing to compare with: no earlier interval of `daily` has a `SILVER_QUALITY`\.\n/,
+    );
+  });
+
+  test('names eight checks of a kind, and how many more there are', () => {
+    assert.ok(REPORT.since?.kind === 'compared');
+    const names = Array.from({ length: 10 }, (_, index) => `silver.orders.check_${index}`);
+    const markdown = renderMarkdown({ ...REPORT, since: { ...REPORT.since, fixed: names, silent: names.slice(0, 1) } });
+    assert.match(markdown, /fixed 10 · still failing 1 · new warnings 1 · not evaluated any more 1 · schema drift 1\n/);
+    assert.match(markdown, /\n- Fixed: `silver\.orders\.check_0`, .*`silver\.orders\.check_7` and 2 more\n/);
+  });
+});
+
+test('a page of thousands of failing checks stays under a megabyte and says what it left out', () => {
+  const wide = 'x'.repeat(80);
+  const results = Array.from({ length: 300 }, (_, table) =>
+    Array.from({ length: 80 }, (_, check) =>
+      result(`table_${table}`, `check_${String(check).padStart(2, '0')}`, {
+        state: check < 60 ? 'FAIL' : 'WARN',
+        description: `${wide} ${table}`,
+        observed: wide,
+        note: wide,
+        samples: Array.from({ length: 5 }, () => ({ a: wide, b: wide, c: wide })),
+      }),
+    ),
+  ).flat();
+  const tables = Array.from({ length: 300 }, (_, table) => ({
+    table: `table_${table}`,
+    account: account(1),
+    passRate: 1,
+    sla: 1,
+    state: 'FAIL' as const,
+  }));
+  const markdown = renderMarkdown({ ...REPORT, results, tables });
+  assert.ok(Buffer.byteLength(renderHtml('wide', markdown)) < 1_000_000, `${markdown.length}`);
+  assert.match(markdown, /## 51\. FAIL of other checks\n`check_50`, .*`check_59`: in `results\.json`\./);
+  assert.match(markdown, /\n280 more checks: in `results\.json`\.\n/);
+  assert.match(markdown, /\n- 5,900 more, in `results\.json`\n/);
 });
 
 describe('text from data', () => {
@@ -259,6 +380,10 @@ describe('other forms', () => {
     assert.match(xml, /<testsuite name="silver\.orders" tests="5" failures="2" skipped="1">/);
     assert.match(xml, /<testcase classname="silver\.orders" name="not_null_order_id"\/>/);
     assert.match(xml, /&lt;&amp;&quot;&apos;&gt;\\u\{0\}/);
+    assert.match(
+      xml,
+      /name="fk_order">\n\s*<failure message="[^"]*">293 quarantined as order_fk_invalid\. New since 2025-10-07\. Hit downstream: enriched\.int_inventory_risk\.<\/failure>/,
+    );
     assert.match(xml, /<testsuites name="ecommerce SILVER_QUALITY" tests="12" failures="5" skipped="2">/);
   });
 

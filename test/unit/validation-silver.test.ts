@@ -12,6 +12,7 @@ import {
   DAY,
   foreignKey,
   Lake,
+  martSpec,
   ordersSpec,
   pinned,
   pipelineSpec,
@@ -19,6 +20,7 @@ import {
   QUALITY,
   resultOf,
   staged,
+  transformSpec,
   type ValidateRequest,
   validate,
 } from './validation-lake.ts';
@@ -373,6 +375,74 @@ describe('foreign keys', () => {
     assert.equal(b?.samples.length, 5);
   });
 
+  test('that fail show orphans and rows of every day, whether orphans were kept or quarantined', async () => {
+    await using lake = await Lake.open();
+    const customers = await parents(lake, 4);
+    // Customers 0..3 are known. Two of four orders of the 8th, and the one of the 10th, have none; on the 9th there is no order.
+    const soft = await stageOrders(lake, { [DAY]: goodRows(2, 4), '2025-10-10': goodRows(9, 1, '2025-10-10') });
+    const kept = await judge(lake, soft, {}, { spec, outputs: [staged(customers), staged(soft)], runId: 'soft' });
+    const result = resultOf(kept.report, 'orders', 'fk_customers');
+    assert.deepEqual(result.spread, [
+      {
+        key: 'ingestion_dt',
+        of: 'rows that need a parent',
+        partitions: [
+          { value: DAY, failed: 2, rows: 4 },
+          { value: '2025-10-09', failed: 0, rows: 0 },
+          { value: '2025-10-10', failed: 1, rows: 1 },
+        ],
+        others: null,
+      },
+    ]);
+    assert.equal(result.note, '');
+    assert.match(
+      kept.markdown,
+      /Orphans ÷ rows that need a parent, by `ingestion_dt` of 2025:\n\n\| 10-08 \| 10-09 \| 10-10 \|\n.*\n\| 2\/4 \| none \| 1\/1 \|\n/,
+    );
+    const lenient = pipelineSpec({
+      tables: [
+        ordersSpec({ foreignKeys: withKey.foreignKeys.map((key) => ({ ...key, minIntegrity: 0.1 })) }),
+        customersSpec,
+      ],
+    });
+    const few = await judge(
+      lake,
+      soft,
+      {},
+      { spec: lenient, outputs: [staged(customers), staged(soft)], runId: 'few' },
+    );
+    const passed = resultOf(few.report, 'orders', 'fk_customers');
+    assert.deepEqual([passed.state, passed.spread], ['PASS', undefined]);
+    assert.equal(passed.note, `By partition: ingestion_dt=${DAY} 2, ingestion_dt=2025-10-10 1.`);
+    const accounts = {
+      [`ingest_dt=${DAY}`]: account({ output: 2, quarantined: 2, byReason: { customer_id_fk_invalid: 2 } }),
+      'ingest_dt=2025-10-09': account({ output: 1, quarantined: 3, byReason: { negative_net_total: 3 } }),
+    };
+    const strict = await stageOrders(
+      lake,
+      { [DAY]: goodRows(0, 2) },
+      {
+        account: account({ output: 3, quarantined: 5, byReason: { customer_id_fk_invalid: 2, negative_net_total: 3 } }),
+        inputs: Object.fromEntries(
+          Object.entries(accounts).map(([input, own]) => [input, { fingerprint: '', account: own, wrote: [DAY] }]),
+        ),
+      },
+    );
+    const outputs = [staged(customers), staged(strict)];
+    const removed = await judge(lake, strict, {}, { spec, outputs, strictForeignKeys: true, runId: 'strict' });
+    assert.deepEqual(resultOf(removed.report, 'orders', 'fk_customers').spread, [
+      {
+        key: 'ingest_dt',
+        of: 'rows that came in',
+        partitions: [
+          { value: DAY, failed: 2, rows: 4 },
+          { value: '2025-10-09', failed: 0, rows: 4 },
+        ],
+        others: null,
+      },
+    ]);
+  });
+
   test('fail where every row was quarantined, and where the parent has no rows yet', async () => {
     await using lake = await Lake.open();
     const none = await stageOrders(
@@ -540,5 +610,82 @@ describe('the handler', () => {
     assert.equal(first.markdown, second.markdown);
     assert.deepEqual(first.report, second.report);
     assert.ok(!first.markdown.includes('manual__'));
+  });
+
+  test('compares with the interval before, also when it or a newer one has run since', async () => {
+    await using lake = await Lake.open();
+    const sound = await stageOrders(lake, { [DAY]: goodRows(0, 5) }, { account: account({ output: 5 }) });
+    const on = (table: StagedTable, firstDay: string, runId: string) =>
+      judge(lake, table, {}, { firstDay, runId, mode: 'strict' });
+    const first = await on(sound, '2025-10-08', 'day8');
+    assert.equal(first.report.since?.kind, 'nothing_before');
+    const other = '2025-10-07';
+    const twice = `${goodRows(0, 5, other)} UNION ALL ${goodRows(3, 1, other)}`;
+    const bad = await stageOrders(lake, { [other]: twice }, { account: account({ output: 6 }) });
+    const second = await on(bad, '2025-10-09', 'day9');
+    assert.ok(second.report.since?.kind === 'compared');
+    assert.deepEqual(second.report.since.interval, { from: '2025-10-08', to: '2025-10-08' });
+    assert.deepEqual(second.report.since.newFailures, ['silver.orders.pk_unique']);
+    assert.equal(second.report.rerun, 'assay run shop_daily --date 2025-10-09');
+    const third = await on(bad, '2025-10-10', 'day10');
+    assert.match(
+      third.markdown,
+      /## Since 2025-10-09 \(FAIL, not published\)\nNew failures 0 · fixed 0 · still failing 1 ·/,
+    );
+    for (const [day, table, earlier] of [
+      ['2025-10-08', sound, first],
+      ['2025-10-09', bad, second],
+      ['2025-10-10', bad, third],
+    ] as const) {
+      const again = await on(table, day, `again-${day}`);
+      assert.equal(again.markdown, earlier.markdown);
+      assert.deepEqual(again.report, earlier.report);
+    }
+  });
+
+  test('says what is made of a table that fails', async () => {
+    await using lake = await Lake.open();
+    const spec = pipelineSpec({
+      tables: [ordersSpec()],
+      transforms: [transformSpec('int_sales', { dependsOn: ['orders'] })],
+      marts: [martSpec('fct_sales', { inputs: [{ layer: 'enriched', table: 'int_sales' }] })],
+    });
+    const { markdown } = await judge(lake, await broken(lake), {}, { spec });
+    assert.match(markdown, /\n\*\*Hit downstream:\*\* `enriched\.int_sales` · `gold\.fct_sales`\n/);
+  });
+
+  test('says which tables could be held so that the others pass, and whether all may be accepted', async () => {
+    await using lake = await Lake.open();
+    const itemsSpec = ordersSpec({ name: 'items' });
+    const items = await lake.stage(
+      'silver',
+      'items',
+      { [DAY]: goodRows(0, 5) },
+      { columns: COLUMNS, primaryKey: ['order_id'], partitionKey: 'ingestion_dt', account: account({ output: 5 }) },
+    );
+    const orders = await broken(lake);
+    const remedies = async (runId: string, rest: Partial<ValidateRequest> = {}) => {
+      const { report } = await validate(lake, {
+        spec: pipelineSpec({ tables: [ordersSpec(), itemsSpec] }),
+        layer: 'silver',
+        tables: ['orders', 'items'],
+        outputs: [staged(orders), staged(items)],
+        mode: 'strict',
+        runId,
+        ...rest,
+      });
+      return report.remedies;
+    };
+    assert.deepEqual(await remedies('one'), { accept: true, hold: ['orders'] });
+    assert.deepEqual(await remedies('all', { tables: ['orders'] }), { accept: true, hold: [] });
+    // A table that nobody has staged was not measured: it can be held, not accepted.
+    assert.deepEqual(await remedies('unbuilt', { outputs: [staged(items)] }), { accept: false, hold: ['orders'] });
+    // Without `orders`, more than five percent of the rest are still quarantined.
+    const dirty = { ...items, account: account({ output: 5, quarantined: 5 }) };
+    const lenient = ordersSpec({ name: 'items', quality: { ...QUALITY, sla: 0, maxQuarantinePct: 100 } });
+    const outputs = [staged(orders), staged(dirty)];
+    const spec = pipelineSpec({ tables: [ordersSpec(), lenient] });
+    assert.deepEqual(await remedies('limit', { outputs, spec }), { accept: true, hold: [] });
+    assert.equal(await remedies('open', { mode: 'warning-only' }), undefined);
   });
 });

@@ -1,11 +1,13 @@
 /** A foreign key -> the check that rows have their parent in the silver table of that name, as it will be seen after publishing. */
+import { parseHivePartition } from '../../core/partition.ts';
 import type { ForeignKeySpec } from '../../core/spec.ts';
-import type { ColumnSchema, StagedTable } from '../../core/types.ts';
+import type { ColumnSchema, PartitionSpread, StagedTable } from '../../core/types.ts';
 import { identifier, literal } from '../../engine/sql-text.ts';
 import { count, limitPercent, percent } from '../figures.ts';
 import { NONE_FAILS } from '../limits.ts';
 import type { Measurement } from '../measured-result.ts';
-import type { ScanCheck } from '../run-checks.ts';
+import { partitionSpread } from '../partition-spread.ts';
+import type { ScanCheck, SpreadQuery } from '../run-checks.ts';
 import { placesOf } from './reason-places.ts';
 import { rowCheck, type Subject } from './row-check.ts';
 
@@ -40,12 +42,13 @@ export function foreignKeyCheck(
     ...(key.exempt === null ? [] : [`CAST(${value} AS VARCHAR) NOT LIKE ${literal(key.exempt)}`]),
   ].join(' AND ');
   const join = `LEFT JOIN (SELECT DISTINCT ${parentValue} AS ${match} FROM ${parent.relation}) AS ${found} ON ${asText ? `CAST(${value} AS VARCHAR)` : value} = ${match}`;
-  return rowCheck(subject, {
+  const offends = `(${needsParent} AND ${match} IS NULL)`;
+  const check = rowCheck(subject, {
     id: foreignKeyId(key),
     description: `Every \`${subject.table}.${key.column}\` is found as \`${table}.${column}\`${
       key.exempt === null ? '' : `; \`${key.exempt}\` needs no parent`
     }.`,
-    offends: `(${needsParent} AND ${match} IS NULL)`,
+    offends,
     concerns: `(${needsParent})`,
     joins: [join],
     limits: NONE_FAILS,
@@ -53,6 +56,34 @@ export function foreignKeyCheck(
     columns: [key.column],
     judge: (orphans, total) => judge(key, orphans, total, removed, parent.hasRows, staged),
   });
+  const spread = spreadOfKept(subject, [subject.touched, join].join(' '), offends, needsParent);
+  return spread === null ? check : { ...check, spread };
+}
+
+/** Orphans that were kept lie in the table itself; null for a table in one piece. */
+function spreadOfKept(subject: Subject, from: string, offends: string, needsParent: string): SpreadQuery | null {
+  const { partitionKey } = subject;
+  if (partitionKey === null || !subject.columns.some(({ name }) => name === partitionKey)) return null;
+  const value = `coalesce(CAST(t.${identifier(partitionKey)} AS VARCHAR), '∅')`;
+  return {
+    key: partitionKey,
+    of: 'rows that need a parent',
+    sql: `SELECT ${value} AS "partition", count_if(${offends}) AS failed, count_if(${needsParent}) AS "rows" FROM ${from} GROUP BY 1 ORDER BY 1`,
+  };
+}
+
+/** Orphans that the build took out are known by the bronze partition that they came in; beside them, all rows that it judged. */
+function spreadOfRemoved(reason: string, { inputs }: StagedTable): readonly PartitionSpread[] {
+  const counts = Object.entries(inputs).flatMap(([input, { account }]) => {
+    const partition = parseHivePartition(input);
+    const rows = account.output + account.quarantined;
+    return partition === null ? [] : [{ ...partition, failed: account.byReason[reason] ?? 0, rows }];
+  });
+  const key = counts[0]?.key ?? '';
+  return partitionSpread(
+    { key, of: 'rows that came in' },
+    counts.map(({ value, failed, rows }) => ({ value, failed, rows })),
+  );
 }
 
 /** `fk_order`; ids that do not say so themselves get the prefix. */
@@ -76,11 +107,13 @@ function judge(
     ...(parentHasRows ? [] : [`silver.${key.references.table} holds no row.`]),
     ...(removed > 0 ? [`${count(removed)} quarantined as ${key.reason}${placesOf(key.reason, staged)}.`] : []),
   ];
+  const isBroken = integrity < key.minIntegrity;
   return {
-    state: integrity < key.minIntegrity ? 'FAIL' : 'PASS',
+    state: isBroken ? 'FAIL' : 'PASS',
     observed: percent(integrity),
     failedRows: orphans,
     totalRows: total,
     note: notes.join(' '),
+    spread: isBroken && removed > 0 ? spreadOfRemoved(key.reason, staged) : [],
   };
 }

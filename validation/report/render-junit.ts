@@ -1,5 +1,6 @@
 /** Report -> JUnit XML, so that build servers show checks as they show tests. */
 import type { CheckResult, Report } from '../../core/types.ts';
+import { daySpan, someOf } from '../figures.ts';
 import { compareText } from '../measured-result.ts';
 import { xmlText } from './escape-text.ts';
 
@@ -21,18 +22,18 @@ function suite(report: Report, table: string): string {
   const name = `${report.layer}.${table}`;
   return [
     `  <testsuite name="${xmlText(name)}" ${totals(results)}>`,
-    ...results.map((result) => testCase(name, result)),
+    ...results.map((result) => testCase(report, name, result)),
     '  </testsuite>',
   ].join('\n');
 }
 
-function testCase(suiteName: string, result: CheckResult): string {
+function testCase(report: Report, suiteName: string, result: CheckResult): string {
   const open = `    <testcase classname="${xmlText(suiteName)}" name="${xmlText(result.checkId)}"`;
-  const body = outcome(result);
+  const body = outcome(report, result);
   return body === null ? `${open}/>` : `${open}>\n      ${body}\n    </testcase>`;
 }
 
-function outcome(result: CheckResult): string | null {
+function outcome(report: Report, result: CheckResult): string | null {
   const told = xmlText(`expected ${result.expected}, observed ${result.observed}`);
   const note = xmlText(result.note);
   switch (result.state) {
@@ -41,10 +42,22 @@ function outcome(result: CheckResult): string | null {
     case 'WARN':
       return `<system-out>WARN: ${told}. ${note}</system-out>`;
     case 'FAIL':
-      return `<failure message="${told}">${note}</failure>`;
+      return `<failure message="${told}">${xmlText(failureText(report, result))}</failure>`;
     case 'NOT EVALUATED':
       return `<skipped message="${note}"/>`;
   }
+}
+
+function failureText({ downstream, layer, since }: Report, { checkId, note, table }: CheckResult): string {
+  const isNew = since?.kind === 'compared' && since.newFailures.includes(`${layer}.${table}.${checkId}`);
+  const hit = (downstream ?? []).filter(({ of }) => of.includes(table)).map(({ asset }) => asset);
+  return [
+    note,
+    ...(isNew ? [`New since ${daySpan(since.interval.from, since.interval.to)}.`] : []),
+    ...(hit.length > 0 ? [`Hit downstream: ${someOf(hit, 5)}.`] : []),
+  ]
+    .filter((text) => text !== '')
+    .join(' ');
 }
 
 function totals(results: readonly CheckResult[]): string {

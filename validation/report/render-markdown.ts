@@ -3,44 +3,51 @@ import { addAccounts } from '../../core/row-account.ts';
 import type { CheckResult, Report, TableAccount } from '../../core/types.ts';
 import { count, counted, daySpan, limitPercent, percent } from '../figures.ts';
 import { ALL_TABLES, compareText, inReportOrder, isUndecided } from '../measured-result.ts';
+import { settingText } from './compare-reports.ts';
 import { codeSpan, markdownSentence, markdownText } from './escape-text.ts';
+import { tableRow } from './markdown-table.ts';
+import { outcomeWords } from './outcome-words.ts';
+import { renderDecide } from './render-decide.ts';
+import { checkName, failingRows, isConsequence, renderFailures, type Section } from './render-failures.ts';
+import { renderSince } from './render-since.ts';
 
-interface Section {
-  readonly heading: string;
-  readonly lines: readonly string[];
-}
+/** Lines of checks that did not fail and yet are worth a look. */
+const MOST_LOOKS = 100;
 
 /** Ends with one line break. Needs `results.json` of the same name and `provenance.json` beside it, for its links. */
 export function renderMarkdown(report: Report): string {
   const results = inReportOrder(report.results);
   const sections = [
-    ...failures(report, results),
+    ...renderFailures(report, results),
     ...worthALook(results),
     ...(report.layer === 'silver' ? rowAccounts(report) : tableStates(report)),
     ...silence(results),
   ];
   const numbered = sections.flatMap((section, index) => [`## ${index + 1}. ${section.heading}`, ...section.lines, '']);
-  return `${[titleLine(report), '', ...decision(report, results), '', ...numbered, ...footer(report, results)].join('\n')}\n`;
+  return `${[
+    titleLine(report),
+    '',
+    ...decision(report, results),
+    '',
+    ...renderDecide(report),
+    ...renderSince(report.since),
+    ...numbered,
+    ...footer(report, results),
+  ].join('\n')}\n`;
 }
 
 /** `SILVER_QUALITY · ecommerce · 2025-10-08 · FAIL, not published` */
 export function reportTitle(report: Report): string {
-  return [report.name, report.pipeline, daySpan(report.interval.from, report.interval.to), outcome(report)].join(' · ');
+  return [
+    report.name,
+    report.pipeline,
+    daySpan(report.interval.from, report.interval.to),
+    outcomeWords(report.decision),
+  ].join(' · ');
 }
 
 function titleLine(report: Report): string {
   return `# ${markdownText(reportTitle(report), Number.POSITIVE_INFINITY)}`;
-}
-
-function outcome({ decision }: Report): string {
-  const { accepted } = decision;
-  if (accepted) {
-    return accepted.held.length > 0
-      ? `${decision.verdict}, published without ${accepted.held.join(', ')}`
-      : `${decision.verdict}, published all the same`;
-  }
-  if (decision.verdict !== 'FAIL') return decision.verdict;
-  return decision.mayPublish ? 'FAIL, published with warnings (warning-only)' : 'FAIL, not published';
 }
 
 function decision(report: Report, results: readonly CheckResult[]): string[] {
@@ -74,7 +81,8 @@ function whatBroke(report: Report, results: readonly CheckResult[]): string {
   const broken = new Set(results.filter((r) => r.state === 'FAIL' && r.table !== ALL_TABLES).map((r) => r.table)).size;
   const warned = results.filter((r) => r.state === 'WARN').length;
   const { verdict, accepted } = report.decision;
-  if (verdict === 'PASS' && !accepted) return `All ${counted(all, 'table')} keep what was promised.`;
+  if (verdict === 'PASS' && !accepted)
+    return all === 1 ? 'The table keeps what was promised.' : `All ${counted(all, 'table')} keep what was promised.`;
   if (verdict === 'WARN' && !accepted) {
     return warned === 0
       ? 'Nothing broke, but not every table could be evaluated.'
@@ -107,94 +115,6 @@ function accounting(report: Report): string[] {
   ];
 }
 
-/**
- * One section a cause: the same promise broken in several tables mostly has one, and a pass rate that breaks because a key
- * points nowhere is no second one.
- */
-function failures(report: Report, results: readonly CheckResult[]): Section[] {
-  const failed = results.filter((result) => result.state === 'FAIL');
-  const causeOf = (result: CheckResult): string =>
-    (isConsequence(result) ? failed.find((other) => other.table === result.table && isForeignKey(other)) : undefined)
-      ?.checkId ?? result.checkId;
-  const causes = [...new Set(failed.map(causeOf))];
-  return causes.map((cause) =>
-    failureSection(
-      report,
-      failed
-        .filter((result) => causeOf(result) === cause)
-        .sort((a, b) => Number(a.checkId !== cause) - Number(b.checkId !== cause)),
-    ),
-  );
-}
-
-/** Results that only sum up what other checks of the table name. */
-function isConsequence(result: CheckResult): boolean {
-  return result.checkId === 'pass_rate' || result.checkId === 'max_quarantine';
-}
-
-function isForeignKey(result: CheckResult): boolean {
-  return result.checkId.startsWith('fk_');
-}
-
-function failureSection(report: Report, group: readonly CheckResult[]): Section {
-  const owners = [...new Set(group.map((result) => result.owner).filter((owner) => owner !== ''))].sort(compareText);
-  const names = group.map((result) => `FAIL ${codeSpan(`${report.layer}.${checkName(result)}`)}`);
-  // The rows behind a pass rate are those of the check that it follows from.
-  const shown = group.filter((result) => result.checkId === group[0]?.checkId);
-  const heading = [...names, ...(owners.length > 0 ? [`owner ${markdownText(owners.join(', '))}`] : [])].join(' · ');
-  return {
-    heading,
-    lines: [
-      ...new Set(group.map((result) => markdownSentence(result.description))),
-      '',
-      '| check | expected | observed | failing rows |',
-      '|---|---|---|--:|',
-      ...group.map((result) =>
-        tableRow([
-          markdownText(checkName(result)),
-          markdownSentence(result.expected),
-          `**${markdownSentence(result.observed)}**`,
-          failingRows(result),
-        ]),
-      ),
-      ...shown.flatMap((result) => evidence(result, shown.length > 1)),
-    ],
-  };
-}
-
-function checkName(result: CheckResult): string {
-  return `${result.table}.${result.checkId}`;
-}
-
-function failingRows(result: CheckResult): string {
-  if (result.failedRows === null) return '';
-  return result.totalRows === null
-    ? count(result.failedRows)
-    : `${count(result.failedRows)} of ${count(result.totalRows)}`;
-}
-
-function evidence(result: CheckResult, named: boolean): string[] {
-  const lines: string[] = [];
-  if (result.note !== '')
-    lines.push('', `${named ? `${codeSpan(result.table)}: ` : ''}${markdownSentence(result.note)}`);
-  if (result.samples.length > 0)
-    lines.push(...(named ? ['', `${codeSpan(result.table)}:`] : []), '', ...sampleTable(result));
-  return lines;
-}
-
-function sampleTable(result: CheckResult): string[] {
-  const columns = [...new Set(result.samples.flatMap((sample) => Object.keys(sample)))];
-  return [
-    tableRow(columns.map((column) => markdownText(column))),
-    tableRow(columns.map(() => '---')),
-    ...result.samples.map((sample) => tableRow(columns.map((column) => markdownText(sample[column] ?? '')))),
-  ];
-}
-
-function tableRow(cells: readonly string[]): string {
-  return `| ${cells.join(' | ')} |`;
-}
-
 function worthALook(results: readonly CheckResult[]): Section[] {
   const failed = new Set(results.filter((r) => r.state === 'FAIL').map((r) => r.table));
   const isWorthIt = (result: CheckResult): boolean => {
@@ -208,7 +128,13 @@ function worthALook(results: readonly CheckResult[]): Section[] {
     const share = result.observed.endsWith('%') && failingRows(result) !== '' ? `, ${failingRows(result)} rows` : '';
     return `- ${result.state} ${codeSpan(checkName(result))}: ${markdownSentence(result.observed)}${share} (expected ${markdownSentence(result.expected)}).${note}`;
   });
-  return lines.length === 0 ? [] : [{ heading: 'Passed, worth a look', lines }];
+  if (lines.length === 0) return [];
+  const others = lines.length - MOST_LOOKS;
+  const shown = [
+    ...lines.slice(0, MOST_LOOKS),
+    ...(others > 0 ? [`- ${count(others)} more, in \`results.json\``] : []),
+  ];
+  return [{ heading: 'Passed, worth a look', lines: shown }];
 }
 
 /** Every check that gave no answer, one line a reason. */
@@ -344,7 +270,7 @@ function footer(report: Report, results: readonly CheckResult[]): string[] {
   const settings = Object.entries(report.settings)
     .filter(([name]) => name !== 'dag')
     .sort(([a], [b]) => compareText(a, b))
-    .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+    .map(([name, value]) => `${name} ${settingText(value)}`);
   return [
     `Settings: ${markdownText([`mode ${report.mode}`, ...settings].join(' · '), Number.POSITIVE_INFINITY)}`,
     '',
@@ -355,13 +281,12 @@ function footer(report: Report, results: readonly CheckResult[]): string[] {
 }
 
 function commands(report: Report, results: readonly CheckResult[]): string[] {
-  const { dag } = report.settings;
-  const oneDay = report.interval.from === report.interval.to;
+  const { rerun } = report;
   const failed = [...new Set(results.filter((r) => r.state === 'FAIL' && r.table !== ALL_TABLES).map((r) => r.table))];
   const look = (table: string) =>
     report.layer === 'gold' ? `assay query "select * from gold.${table}"` : `assay ls ${report.layer}.${table} --files`;
   return [
-    ...(typeof dag === 'string' && oneDay ? [`assay run ${dag} --date ${report.interval.from}`] : []),
+    ...(rerun === null || rerun === undefined ? [] : [rerun]),
     `assay report show ${report.name}`,
     ...(report.layer === 'bronze' ? [] : failed.slice(0, 3).map(look)),
   ];

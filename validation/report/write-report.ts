@@ -3,31 +3,24 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { keySafe } from '../../core/object-keys.ts';
 import { isoInstant } from '../../core/partition.ts';
 import type { RunFacts } from '../../core/ports.ts';
 import type { Report, ReportRef } from '../../core/types.ts';
+import { intervalEntry, type ReportPlace, runFolder } from './earlier-report.ts';
 import { renderHtml } from './render-html.ts';
 import { renderJUnit } from './render-junit.ts';
 import { renderMarkdown, reportTitle } from './render-markdown.ts';
 import { digestOf, renderResults } from './render-results.ts';
 
-export interface ReportPlace {
-  /** Project root. */
-  readonly root: string;
-  /** Folder of the pipeline's reports, relative to the root. */
-  readonly reportDir: string;
-}
-
 const shown = z.object({ interval: z.object({ from: z.string(), to: z.string() }) });
 
 /**
- * Writes `runs/<dag>/<run>/<NAME>.{md,html,results.json,junit.xml}` with `provenance.json`, then `<NAME>.md` and `<NAME>.results.json`
- * with the newest run's `provenance.json`; those only where this interval is not older than the one they show. Each file by
- * rename, so that a reader never sees half of one. Writing the same report again gives the same bytes.
+ * Writes `runs/<dag>/<run>/<NAME>.{md,html,results.json,junit.xml}` with `provenance.json`, and under `intervals/` which run that was;
+ * then `<NAME>.md` and `<NAME>.results.json` with the newest run's `provenance.json`; those only where this interval is not older than
+ * the one they show. Each file by rename, so that a reader never sees half of one. Writing the same report again gives the same bytes.
  */
 export async function writeReport(place: ReportPlace, report: Report, run: RunFacts): Promise<ReportRef> {
-  const runDir = join(place.reportDir, 'runs', keySafe(run.dagId), keySafe(run.runId));
+  const runDir = runFolder(place, run.dagId, run.runId);
   const markdown = renderMarkdown(report);
   const results = renderResults(report);
   const write = (path: string, text: string) => replaceFile(join(place.root, path), text);
@@ -36,6 +29,8 @@ export async function writeReport(place: ReportPlace, report: Report, run: RunFa
   await write(join(runDir, `${report.name}.junit.xml`), renderJUnit(report));
   await write(join(runDir, `${report.name}.results.json`), results);
   await write(join(runDir, 'provenance.json'), provenance(run));
+  const entry = intervalEntry(place, report.name, run);
+  await write(entry.path, entry.text);
   if (await isNewest(place, report)) {
     await write(join(place.reportDir, `${report.name}.md`), markdown);
     await write(join(place.reportDir, `${report.name}.results.json`), results);
