@@ -1,5 +1,5 @@
 /** Files that the package ships (specs, config) -> copies in a user's project; the package itself is never written to. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,4 +27,16 @@ export async function copyBundled(path: string, projectRoot: string): Promise<vo
 
 export function packageVersion(): string {
   return (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
+}
+
+/** Names the code that compiles specs, down to a rebuild of the same version, and the Node that knows its time zones. */
+export function buildStamp(): string {
+  const stamps = ['../core/', '../dags/'].flatMap((name) => {
+    const folder = fileURLToPath(new URL(name, import.meta.url));
+    return readdirSync(folder).map((file) => {
+      const { size, mtimeMs } = statSync(join(folder, file));
+      return `${file} ${size} ${mtimeMs}`;
+    });
+  });
+  return [packageVersion(), process.version, ...stamps.sort()].join('\n');
 }

@@ -1,13 +1,14 @@
 /** Flags -> the project they mean: its root, settings, specs and DAGs. Loads no engine. */
 import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { reportFolder } from '../config/project-paths.ts';
+import { basename, dirname, join, resolve } from 'node:path';
+import { reportFolder, stateFolder } from '../config/project-paths.ts';
 import { environmentVariables, readSettings, type Settings } from '../config/settings.ts';
 import { PipelineError, SpecError, type SpecIssue } from '../core/errors.ts';
 import type { Spec } from '../core/spec.ts';
-import { compileDags } from '../dags/compile-dag.ts';
-import { listSpecFolders, readSpec } from '../dags/read-specs.ts';
+import { compileSpec } from '../dags/compile-spec.ts';
+import { listSpecFolders } from '../dags/spec-files.ts';
 import type { DagVersion } from '../scheduler/store/run-store.ts';
+import { buildStamp } from './bundled-files.ts';
 
 /** Options that stand before or after any command. */
 export interface GlobalFlags {
@@ -71,19 +72,23 @@ export async function openSettings(flags: GlobalFlags, root: string = findRoot(f
  */
 export async function openProject(flags: GlobalFlags, root: string = findRoot(flags)): Promise<Project> {
   const settings = await openSettings(flags, root);
+  const options = { root, environment: settings.environment, env: environmentVariables(), build: buildStamp() };
   const specs: Spec[] = [];
+  const dags: DagVersion[] = [];
   const issues: FolderIssues[] = [];
   for (const folder of await listSpecFolders(root)) {
     try {
-      const read = await readSpec({ root, folder, environment: settings.environment, env: environmentVariables() });
-      specs.push(withReportFolder(read.spec, settings));
-      issues.push({ folder, issues: read.issues });
+      const cacheFile = join(stateFolder(settings), 'specs', `${basename(folder)}.json`);
+      const compiled = await compileSpec({ ...options, folder, cacheFile });
+      const spec = withReportFolder(compiled.spec, settings);
+      specs.push(spec);
+      dags.push(...compiled.dags.map((dag) => ({ dag, spec })));
+      issues.push({ folder, issues: compiled.issues });
     } catch (thrown) {
       if (!(thrown instanceof SpecError)) throw thrown;
       issues.push({ folder, issues: thrown.issues });
     }
   }
-  const dags = specs.flatMap((spec) => compileDags(spec).map((dag) => ({ dag, spec })));
   assertDistinct(dags);
   return { root, settings, specs, dags, issues };
 }

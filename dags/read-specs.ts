@@ -1,5 +1,5 @@
-/** A folder of YAML and mart SQL -> the Spec, or all of its faults at once. The only part of dags/ that reads files. */
-import { access, readdir, readFile } from 'node:fs/promises';
+/** A folder of YAML and mart SQL -> the Spec, or all of its faults at once. */
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SpecError, type SpecIssue } from '../core/errors.ts';
 import type { Spec } from '../core/spec.ts';
@@ -10,6 +10,7 @@ import { martsTree, parseMartFile } from './mart-file.ts';
 import { EMPTY_TREE, mergeFiles, mergeOverlay } from './merge-trees.ts';
 import { modulePath, resolveSpec } from './resolve-spec.ts';
 import { shapeSpec } from './shape-issues.ts';
+import { isMart, isYaml, readSpecFiles, type SpecFiles } from './spec-files.ts';
 import { type MapNode, parseYamlTree } from './yaml-tree.ts';
 
 export interface ReadSpecOptions {
@@ -21,6 +22,8 @@ export interface ReadSpecOptions {
   readonly environment: string;
   /** What `${VAR}` stands for. */
   readonly env: Environment;
+  /** The folder's files where they have been read already. */
+  readonly files?: SpecFiles;
 }
 
 export interface ReadSpec {
@@ -38,8 +41,9 @@ export async function readSpec(given: ReadSpecOptions): Promise<ReadSpec> {
   const options = { ...given, folder: given.folder.replace(/^\.\//, '').replace(/\/+$/, '') };
   const linesByFile = new Map<string, readonly string[]>();
   const log = new IssueLog(linesByFile);
-  const source = new SourceFiles(options, linesByFile, log);
-  const merged = await source.merged();
+  const files = given.files ?? (await readSpecFiles(options.root, options.folder));
+  const source = new SourceFiles(options, files, linesByFile, log);
+  const merged = source.merged();
   const shaped = shapeSpec(merged, log);
   const spec = resolveSpec(shaped, options.folder);
   const named = (shaped.raw.enriched_silver?.transforms ?? []).flatMap((transform) => transform.file ?? []);
@@ -62,33 +66,24 @@ export async function readSpec(given: ReadSpecOptions): Promise<ReadSpec> {
   return { spec, issues: log.sorted() };
 }
 
-/** Folders below `specs/` that hold YAML, relative to the root, sorted. `specs/dags` holds DAGs, not pipelines. */
-export async function listSpecFolders(root: string): Promise<readonly string[]> {
-  const folders = (await entriesOf(join(root, 'specs'))).filter((entry) => entry.isDirectory && entry.name !== 'dags');
-  const found: string[] = [];
-  for (const { name } of folders) {
-    const files = await filesBelow(root, `specs/${name}`);
-    if (files.some(isYaml)) found.push(`specs/${name}`);
-  }
-  return found;
-}
-
 class SourceFiles {
   readonly unreadWords = new Set<string>();
   readonly #options: ReadSpecOptions;
+  readonly #files: SpecFiles;
   readonly #linesByFile: Map<string, readonly string[]>;
   readonly #log: IssueLog;
 
-  constructor(options: ReadSpecOptions, linesByFile: Map<string, readonly string[]>, log: IssueLog) {
+  constructor(options: ReadSpecOptions, files: SpecFiles, linesByFile: Map<string, readonly string[]>, log: IssueLog) {
     this.#options = options;
+    this.#files = files;
     this.#linesByFile = linesByFile;
     this.#log = log;
   }
 
   /** All files of the folder as one tree, with the environment's overlay on top. */
-  async merged(): Promise<MapNode> {
-    const { root, folder, environment } = this.#options;
-    const files = await filesBelow(root, folder);
+  merged(): MapNode {
+    const { folder, environment } = this.#options;
+    const files = this.#files.names;
     const overlays = files.filter((file) => file.startsWith(`${folder}/overlays/`));
     const specFiles = files.filter((file) => isYaml(file) && !overlays.includes(file));
     if (specFiles.length === 0) {
@@ -100,25 +95,25 @@ class SourceFiles {
       });
     }
     const trees: MapNode[] = [];
-    for (const file of specFiles) trees.push(...(await this.#read(file, parseYamlTree)));
+    for (const file of specFiles) trees.push(...this.#read(file, parseYamlTree));
     const marts: MapNode[] = [];
-    for (const file of files.filter((name) => name.startsWith(`${folder}/marts/`) && name.endsWith('.sql'))) {
-      marts.push(...(await this.#read(file, parseMartFile)));
+    for (const file of files.filter((name) => isMart(name, folder))) {
+      marts.push(...this.#read(file, parseMartFile));
     }
     let merged = mergeFiles([...trees, ...[martsTree(marts) ?? []].flat()], this.#log);
     const chosen = [`${folder}/overlays/${environment}.yml`, `${folder}/overlays/${environment}.yaml`];
     for (const file of overlays.filter((name) => chosen.includes(name))) {
-      for (const overlay of await this.#read(file, parseYamlTree)) merged = mergeOverlay(merged, overlay, this.#log);
+      for (const overlay of this.#read(file, parseYamlTree)) merged = mergeOverlay(merged, overlay, this.#log);
     }
     return merged.at.file === '' ? { ...EMPTY_TREE, at: { file: folder, line: 1, column: 1 } } : merged;
   }
 
   /** A file with faults of its own is left out, and its words are remembered: the names in it may be the missing ones. */
-  async #read(
+  #read(
     file: string,
     parse: (text: string, file: string, log: IssueLog) => { readonly tree: MapNode | null; readonly complete: boolean },
-  ): Promise<readonly MapNode[]> {
-    const text = await this.#text(file);
+  ): readonly MapNode[] {
+    const text = this.#text(file);
     if (text === null) return [];
     const { tree, complete } = parse(text, file, this.#log);
     if (tree && complete) return [expandVariables(tree, this.#options.env, this.#linesByFile, this.#log)];
@@ -126,9 +121,10 @@ class SourceFiles {
     return [];
   }
 
-  async #text(file: string): Promise<string | null> {
+  #text(file: string): string | null {
     try {
-      const bytes = await readFile(join(this.#options.root, file));
+      const bytes = this.#files.contents.get(file);
+      if (bytes === undefined || bytes instanceof Error) throw bytes;
       const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes).replaceAll('\r\n', '\n');
       this.#linesByFile.set(file, text.split('\n'));
       return text;
@@ -144,8 +140,6 @@ class SourceFiles {
   }
 }
 
-const isYaml = (file: string): boolean => /\.ya?ml$/.test(file);
-
 async function existing(root: string, files: readonly string[]): Promise<ReadonlySet<string>> {
   const found = new Set<string>();
   for (const file of files) {
@@ -156,27 +150,4 @@ async function existing(root: string, files: readonly string[]): Promise<Readonl
     if (isThere) found.add(file);
   }
   return found;
-}
-
-/** All files below a folder, relative to the root, in order of their paths; hidden ones are left out. */
-async function filesBelow(root: string, folder: string): Promise<readonly string[]> {
-  const found: string[] = [];
-  for (const { name, isDirectory } of await entriesOf(join(root, folder))) {
-    if (name.startsWith('.') || name === 'node_modules') continue;
-    if (isDirectory) found.push(...(await filesBelow(root, `${folder}/${name}`)));
-    else found.push(`${folder}/${name}`);
-  }
-  return found.sort();
-}
-
-async function entriesOf(folder: string): Promise<readonly { readonly name: string; readonly isDirectory: boolean }[]> {
-  try {
-    const entries = await readdir(folder, { withFileTypes: true });
-    return entries
-      .map((entry) => ({ name: entry.name, isDirectory: entry.isDirectory() }))
-      .sort((a, b) => (a.name < b.name ? -1 : 1));
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw thrown;
-  }
 }

@@ -2,8 +2,8 @@
 import { environmentVariables } from '../../config/settings.ts';
 import { PipelineError, SpecError, type SpecIssue } from '../../core/errors.ts';
 import { compileDags } from '../../dags/compile-dag.ts';
-import { listSpecFolders, readSpec } from '../../dags/read-specs.ts';
-import { specJsonSchemaText } from '../../dags/spec-json-schema.ts';
+import { readSpec } from '../../dags/read-specs.ts';
+import { listSpecFolders } from '../../dags/spec-files.ts';
 import { findRoot, type GlobalFlags, openSettings } from '../project.ts';
 import { renderIssues } from '../report-error.ts';
 import { printJson, printLines } from '../terminal.ts';
@@ -53,7 +53,8 @@ export async function validate(
   if (results.some(({ valid }) => !valid)) process.exitCode = 3;
 }
 
-export function schema(): void {
+export async function schema(): Promise<void> {
+  const { specJsonSchemaText } = await import('../../dags/spec-json-schema.ts');
   process.stdout.write(specJsonSchemaText());
 }
 

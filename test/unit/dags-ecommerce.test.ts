@@ -5,7 +5,8 @@ import { columnsOf } from '../../core/google-sql.ts';
 import type { Spec } from '../../core/spec.ts';
 import { BUILTIN_TRANSFORMS } from '../../dags/builtin-transforms.ts';
 import { compileDags } from '../../dags/compile-dag.ts';
-import { listSpecFolders, readSpec } from '../../dags/read-specs.ts';
+import { readSpec } from '../../dags/read-specs.ts';
+import { listSpecFolders } from '../../dags/spec-files.ts';
 import { BUILTIN_TRANSFORM_NAMES, loadBuiltin } from '../../transforms/enriched/registry.ts';
 import { packageRoot } from '../fixtures-support/package-root.ts';
 
