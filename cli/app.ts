@@ -1,32 +1,17 @@
 /** The composition root: the only place where adapters are built and the parts are joined. Engines load in children, not here. */
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type DestinationStream, pino } from 'pino';
 import { assertComplete } from '../config/lake-location.ts';
-import { stateFolder, taskDefaults } from '../config/project-paths.ts';
+import { stateFolder, storeFile, taskDefaults } from '../config/project-paths.ts';
 import { environmentVariables, type Settings } from '../config/settings.ts';
-import type { Clock, Logger } from '../core/ports.ts';
+import type { Logger } from '../core/ports.ts';
 import type { JsonObject } from '../core/types.ts';
 import { LocalExecutor } from '../scheduler/executors/local.ts';
 import { acquireProjectLock, type ProjectLock } from '../scheduler/project-lock.ts';
-import { RunReader } from '../scheduler/run-reader.ts';
 import { createScheduler, type Scheduler } from '../scheduler/scheduler.ts';
 import { RunStore } from '../scheduler/store/run-store.ts';
 import type { Project } from './project.ts';
 import { connected } from './sandbox-connection.ts';
-
-export const systemClock: Clock = { now: () => Date.now() };
-
-/** JSON lines on stderr; `silent` for commands whose progress is their own. */
-export function createLogger(level: 'silent' | 'info' | 'warn', destination?: DestinationStream): Logger {
-  const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination ?? pino.destination(2));
-  return {
-    debug: (message, fields) => log.debug(fields ?? {}, message),
-    info: (message, fields) => log.info(fields ?? {}, message),
-    warn: (message, fields) => log.warn(fields ?? {}, message),
-    error: (message, fields) => log.error(fields ?? {}, message),
-  };
-}
+import { systemClock } from './system-clock.ts';
 
 export interface RunningScheduler extends AsyncDisposable {
   readonly scheduler: Scheduler;
@@ -97,7 +82,7 @@ async function assemble(project: Project, log: Logger): Promise<Parts> {
   const stateDir = stateFolder(settings);
   const lock = acquireProjectLock({ stateDir, clock: systemClock });
   try {
-    const store = await RunStore.open(storePath(settings), { clock: systemClock });
+    const store = await RunStore.open(storeFile(settings), { clock: systemClock });
     const executor = new LocalExecutor({
       modulePath: fileURLToPath(new URL('./task-child.js', import.meta.url)),
       settings: settings as unknown as JsonObject,
@@ -124,15 +109,3 @@ async function assemble(project: Project, log: Logger): Promise<Parts> {
     throw thrown;
   }
 }
-
-/** The run store as another process may read it while a scheduler writes; null before the first run. */
-export async function openReader(
-  settings: Settings,
-): Promise<(AsyncDisposable & { readonly reader: RunReader }) | null> {
-  if (!existsSync(storePath(settings))) return null;
-  const store = await RunStore.open(storePath(settings), { clock: systemClock, readOnly: true });
-  const reader = new RunReader({ store, clock: systemClock, stateDir: stateFolder(settings) });
-  return { reader, [Symbol.asyncDispose]: () => store.close() };
-}
-
-const storePath = (settings: Settings): string => `${stateFolder(settings)}/runs.db`;

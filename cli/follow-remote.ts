@@ -3,11 +3,11 @@ import { PipelineError } from '../core/errors.ts';
 import { isoInstant } from '../core/partition.ts';
 import type { Dag, DagRun } from '../core/types.ts';
 import type { ClearRequest } from '../scheduler/control.ts';
-import { systemClock } from './app.ts';
 import { exitCodeOf, outcomeLines, type RunOutcome, type WantedRun } from './follow-run.ts';
 import { connectTo, type RemoteControl } from './http-control.ts';
 import type { Project } from './project.ts';
 import { RunProgress } from './run-progress.ts';
+import { systemClock } from './system-clock.ts';
 import { hasColour, isLive, printJson, printLines } from './terminal.ts';
 
 /** How often a followed run is looked at. */

@@ -11,7 +11,7 @@ import { heldError } from '../storage/hold-file.ts';
 import type { Publications } from '../storage/publications.ts';
 import { martDefinition } from '../transforms/gold/build-gold.ts';
 import { readMartState } from '../transforms/gold/mart-state.ts';
-import { createLogger } from './app.ts';
+import { createLogger } from './create-logger.ts';
 import { createHandlers } from './handlers.ts';
 import { openLake } from './lake.ts';
 import type { Project } from './project.ts';

@@ -3,11 +3,12 @@
 import { PipelineError } from '../core/errors.ts';
 import { dayOf, daysBetween, intervalOfDays, isDay } from '../core/partition.ts';
 import type { Dag, DagRun, Interval, JsonObject, TaskInstance } from '../core/types.ts';
+import type { ReadControl } from '../scheduler/run-reader.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
-import { systemClock } from './app.ts';
 import { costFact } from './job-costs.ts';
 import type { Project } from './project.ts';
 import { RunProgress } from './run-progress.ts';
+import { systemClock } from './system-clock.ts';
 import { firstLine, seconds } from './task-words.ts';
 import { hasColour, isLive } from './terminal.ts';
 
@@ -107,8 +108,12 @@ export async function runAndFollow(
 
 const isOver = (run: DagRun): boolean => run.state === 'success' || run.state === 'failed';
 
-async function findRun(scheduler: Scheduler, dagId: string, logicalDateMs: number): Promise<DagRun | null> {
-  const { runs } = await scheduler.listRuns({
+export async function findRun(
+  reader: Pick<ReadControl, 'listRuns'>,
+  dagId: string,
+  logicalDateMs: number,
+): Promise<DagRun | null> {
+  const { runs } = await reader.listRuns({
     dagId,
     logicalDateFromMs: logicalDateMs,
     logicalDateToMs: logicalDateMs,

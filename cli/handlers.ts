@@ -1,21 +1,10 @@
-/** Settings -> the table task kind → handler. Imports the engines, so only task children load it. */
+/** Settings -> the table task kind → handler. The code of each, with the engine that it needs, loads for its first task. */
 import { resolve } from 'node:path';
 import { gateSettings, landingFolder } from '../config/project-paths.ts';
 import type { Settings } from '../config/settings.ts';
 import type { TaskHandler, TaskHandlers } from '../core/ports.ts';
 import type { TaskOutput } from '../core/types.ts';
 import { openAcceptances } from '../storage/acceptance-file.ts';
-import { createPublishHandler } from '../storage/publish-handler.ts';
-import { createBuildSilverHandler } from '../transforms/base/run-base.ts';
-import { createPinBronzeHandler } from '../transforms/bronze/pin-bronze.ts';
-import { createBuildDimsHandler } from '../transforms/dims/build-dims.ts';
-import { createDimsFreshHandler } from '../transforms/dims/dims-fresh.ts';
-import { createPinDimsHandler } from '../transforms/dims/pin-dims.ts';
-import { createBuildEnrichedHandler } from '../transforms/enriched/build-enriched.ts';
-import { createBuildGoldHandler } from '../transforms/gold/build-gold.ts';
-import { createLoadHandler } from '../transforms/gold/load.ts';
-import { createPublishGoldHandler } from '../transforms/gold/publish-gold.ts';
-import { createValidateHandler } from '../validation/validate-handler.ts';
 import { openLake } from './lake.ts';
 import { warehouseOpener } from './warehouse.ts';
 
@@ -33,27 +22,51 @@ const KINDS = [
   'publish',
   'publish.gold',
 ] as const;
-type Handlers = { readonly [Kind in (typeof KINDS)[number]]: TaskHandler };
+type Makers = { readonly [Kind in (typeof KINDS)[number]]: () => Promise<TaskHandler> };
+
+const LOAD = {
+  pinBronze: () => import('../transforms/bronze/pin-bronze.ts'),
+  pinDims: () => import('../transforms/dims/pin-dims.ts'),
+  dimsFresh: () => import('../transforms/dims/dims-fresh.ts'),
+  buildSilver: () => import('../transforms/base/run-base.ts'),
+  buildDims: () => import('../transforms/dims/build-dims.ts'),
+  buildEnriched: () => import('../transforms/enriched/build-enriched.ts'),
+  buildGold: () => import('../transforms/gold/build-gold.ts'),
+  load: () => import('../transforms/gold/load.ts'),
+  validate: () => import('../validation/validate-handler.ts'),
+  publish: () => import('../storage/publish-handler.ts'),
+  publishGold: () => import('../transforms/gold/publish-gold.ts'),
+};
+
+/** Loads all code and both engines ahead of the first tasks. What cannot be loaded is told by the task that needs it. */
+export async function loadHandlers(): Promise<void> {
+  await Promise.allSettled(Object.values(LOAD).map((load) => load()));
+}
 
 /** One table for every pipeline of the project: each handler opens the lake of the pipeline that its task belongs to. */
 export function createHandlers(settings: Settings): TaskHandlers {
-  const byPipeline = new Map<string, Promise<Handlers>>();
-  const handlersOf = (pipeline: string): Promise<Handlers> => {
-    const known = byPipeline.get(pipeline);
-    if (known) return known;
-    const made = pipelineHandlers(settings, pipeline);
-    byPipeline.set(pipeline, made);
-    return made;
-  };
+  const makers = new Map<string, Promise<Makers>>();
+  const handlers = new Map<string, Promise<TaskHandler>>();
   return Object.fromEntries(
     KINDS.map((kind): [string, TaskHandler] => [
       kind,
-      async (context) => (await handlersOf(context.spec.pipeline))[kind](context),
+      async (context) => {
+        const { pipeline } = context.spec;
+        const make = await once(makers, pipeline, () => pipelineHandlers(settings, pipeline));
+        const handler = await once(handlers, `${pipeline} ${kind}`, make[kind]);
+        return handler(context);
+      },
     ]),
   );
 }
 
-async function pipelineHandlers(settings: Settings, pipeline: string): Promise<Handlers> {
+function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const made = known.get(key) ?? make();
+  known.set(key, made);
+  return made;
+}
+
+async function pipelineHandlers(settings: Settings, pipeline: string): Promise<Makers> {
   const { values, root } = settings;
   const lake = await openLake(settings, pipeline);
   const { publications } = lake;
@@ -63,36 +76,40 @@ async function pipelineHandlers(settings: Settings, pipeline: string): Promise<H
   const landing = { path: (relative: string) => resolve(landingFolder(settings, pipeline), relative) };
   const reading = { lake: lake.files, publications, duckdb };
   return {
-    'pin.bronze': createPinBronzeHandler({
-      bronze: lake.bronzeStore,
-      publications,
-      strictForeignKeys: gates.strictForeignKeys,
-      landing,
-    }),
-    'pin.dims': createPinDimsHandler({ publications }),
-    branch: createDimsFreshHandler({ publications }),
-    short_circuit: shortCircuit(settings),
-    'build.silver': createBuildSilverHandler({
-      ...reading,
-      bronze: lake.bronzeFiles,
-      strictForeignKeys: gates.strictForeignKeys,
-    }),
-    'build.dims': createBuildDimsHandler(reading),
-    'build.enriched': createBuildEnrichedHandler({
-      ...reading,
-      projectRoot: root,
-    }),
-    'build.gold': createBuildGoldHandler({ publications, openWarehouse }),
-    load: createLoadHandler({ publications, openWarehouse }),
-    validate: createValidateHandler({
-      ...reading,
-      acceptances: openAcceptances(lake.store),
-      bronze: lake.bronzeFiles,
-      gates,
-      root,
-    }),
-    publish: createPublishHandler({ publications }),
-    'publish.gold': createPublishGoldHandler({ openWarehouse, publish: createPublishHandler({ publications }) }),
+    'pin.bronze': async () =>
+      (await LOAD.pinBronze()).createPinBronzeHandler({
+        bronze: lake.bronzeStore,
+        publications,
+        strictForeignKeys: gates.strictForeignKeys,
+        landing,
+      }),
+    'pin.dims': async () => (await LOAD.pinDims()).createPinDimsHandler({ publications }),
+    branch: async () => (await LOAD.dimsFresh()).createDimsFreshHandler({ publications }),
+    short_circuit: async () => shortCircuit(settings),
+    'build.silver': async () =>
+      (await LOAD.buildSilver()).createBuildSilverHandler({
+        ...reading,
+        bronze: lake.bronzeFiles,
+        strictForeignKeys: gates.strictForeignKeys,
+      }),
+    'build.dims': async () => (await LOAD.buildDims()).createBuildDimsHandler(reading),
+    'build.enriched': async () =>
+      (await LOAD.buildEnriched()).createBuildEnrichedHandler({ ...reading, projectRoot: root }),
+    'build.gold': async () => (await LOAD.buildGold()).createBuildGoldHandler({ publications, openWarehouse }),
+    load: async () => (await LOAD.load()).createLoadHandler({ publications, openWarehouse }),
+    validate: async () =>
+      (await LOAD.validate()).createValidateHandler({
+        ...reading,
+        acceptances: openAcceptances(lake.store),
+        bronze: lake.bronzeFiles,
+        gates,
+        root,
+      }),
+    publish: async () => (await LOAD.publish()).createPublishHandler({ publications }),
+    'publish.gold': async () => {
+      const publish = (await LOAD.publish()).createPublishHandler({ publications });
+      return (await LOAD.publishGold()).createPublishGoldHandler({ openWarehouse, publish });
+    },
   };
 }
 

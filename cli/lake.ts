@@ -8,9 +8,9 @@ import type { BronzeFiles, LakeObjects, ObjectStore } from '../core/ports.ts';
 import { createBronzeFiles, createLakeFiles } from '../storage/lake-files.ts';
 import { openLocalStore } from '../storage/local/store.ts';
 import { openPublications, type Publications } from '../storage/publications.ts';
-import { systemClock } from './app.ts';
 import { useProxy } from './network.ts';
 import { connected } from './sandbox-connection.ts';
+import { systemClock } from './system-clock.ts';
 
 export interface Lake {
   readonly store: ObjectStore;

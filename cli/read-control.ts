@@ -2,7 +2,7 @@
 import { PipelineError } from '../core/errors.ts';
 import type { DagRun } from '../core/types.ts';
 import type { RunReader } from '../scheduler/run-reader.ts';
-import { openReader } from './app.ts';
+import { openReader } from './open-reader.ts';
 import { type GlobalFlags, openSettings } from './project.ts';
 
 /** @throws PipelineError `run_not_found` before the first run of the project */

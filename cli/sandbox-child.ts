@@ -1,6 +1,6 @@
 /** A folder from the parent -> the sandbox's server on it, until the parent goes away. */
 import { asPipelineError } from '../core/errors.ts';
-import { createLogger } from './app.ts';
+import { createLogger } from './create-logger.ts';
 import type { SandboxJob, SandboxReply } from './sandbox-connection.ts';
 import { serveSandbox } from './serve-sandbox.ts';
 

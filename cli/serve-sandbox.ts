@@ -4,8 +4,8 @@ import type { Logger } from '../core/ports.ts';
 import { createFaults, parseFaults } from '../sandbox/faults.ts';
 import type { Faults, Service } from '../sandbox/ports.ts';
 import { startSandbox } from '../sandbox/server.ts';
-import { systemClock } from './app.ts';
 import { addressFile, type SandboxAddress } from './sandbox-connection.ts';
+import { systemClock } from './system-clock.ts';
 
 export interface SandboxOptions {
   /** Absolute; holds buckets and datasets. */

@@ -1,15 +1,45 @@
-/** An ended run and the project as it is -> whether running it again could change anything. Reads names, sizes and manifests only. */
+/** Runs that ended and the project as it is -> whether running them again could change anything. Reads names, sizes and manifests only. */
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { gateSettings } from '../config/project-paths.ts';
+import { PipelineError } from '../core/errors.ts';
 import { canonicalJson } from '../core/fingerprint.ts';
 import { daysOfInterval } from '../core/partition.ts';
 import type { DagRun, PinnedInputs, Report, TaskInstance } from '../core/types.ts';
-import type { Scheduler } from '../scheduler/scheduler.ts';
+import type { ReadControl } from '../scheduler/run-reader.ts';
 import type { DagVersion } from '../scheduler/store/run-store.ts';
-import { createLogger } from './app.ts';
+import { createLogger } from './create-logger.ts';
+import { findRun, type RunOutcome, type WantedRun } from './follow-run.ts';
 import { openLake } from './lake.ts';
+import { openReader } from './open-reader.ts';
 import type { Project } from './project.ts';
+
+/**
+ * The first of the wanted runs, as far as each was done before and nothing has changed since. Takes no lock and starts nothing:
+ * where every run is among them, there is nothing to start a scheduler for.
+ */
+export async function unchangedRuns(
+  project: Project,
+  version: DagVersion,
+  wanted: readonly WantedRun[],
+): Promise<readonly RunOutcome[]> {
+  const outcomes: RunOutcome[] = [];
+  try {
+    await using opened = await openReader(project.settings);
+    if (opened === null) return [];
+    const { reader } = opened;
+    for (const { interval, logicalDateMs } of wanted) {
+      const run = logicalDateMs === null ? null : await findRun(reader, version.dag.id, logicalDateMs);
+      if (run?.state !== 'success' || run.interval.endMs !== interval?.endMs) break;
+      if (!(await unchangedSince(project, version, run, reader))) break;
+      outcomes.push({ run, instances: await reader.listTaskInstances(run.dagId, run.runId), isNoop: true });
+    }
+  } catch (thrown) {
+    // A scheduler meets the same fault, or mends it: a store of an older schema, a DAG that is new.
+    if (!(thrown instanceof PipelineError)) throw thrown;
+  }
+  return outcomes;
+}
 
 /**
  * True only where the DAG's text, its settings and every bronze partition that the run pinned are as they were, and the layers that it
@@ -19,11 +49,11 @@ export async function unchangedSince(
   project: Project,
   version: DagVersion,
   run: DagRun,
-  scheduler: Scheduler,
+  reader: Pick<ReadControl, 'listTaskInstances'>,
 ): Promise<boolean> {
   if (run.dagFingerprint !== version.dag.fingerprint) return false;
   if (version.spec.tables.some((table) => table.source.landing !== null)) return false;
-  const instances = await scheduler.listTaskInstances(run.dagId, run.runId);
+  const instances = await reader.listTaskInstances(run.dagId, run.runId);
   if (instances.some(({ state }) => state !== 'success' && state !== 'skipped')) return false;
   return (
     (await gatesStand(project, instances)) &&

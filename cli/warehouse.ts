@@ -5,10 +5,10 @@ import { warehouseFile } from '../config/project-paths.ts';
 import { parseSize } from '../config/setting-keys.ts';
 import type { Settings } from '../config/settings.ts';
 import type { OpenWarehouse } from '../core/ports.ts';
-import { systemClock } from './app.ts';
 import type { Lake } from './lake.ts';
 import { useProxy } from './network.ts';
 import { connected } from './sandbox-connection.ts';
+import { systemClock } from './system-clock.ts';
 
 /** @throws PipelineError `setting_invalid` where the environment lacks a setting */
 export function warehouseOpener(settings: Settings, pipeline: string, lake: Lake): OpenWarehouse {

@@ -11,6 +11,8 @@ export const landingFolder = (settings: Settings, pipeline: string): string =>
 /** Run store, logs, temporary files, lock. */
 export const stateFolder = (settings: Settings): string => resolve(settings.root, settings.values['state.path']);
 
+export const storeFile = (settings: Settings): string => resolve(stateFolder(settings), 'runs.db');
+
 export const warehouseFile = (settings: Settings): string => resolve(settings.root, settings.values['warehouse.path']);
 
 /** As the spec says, unless `reports.path` is set. */

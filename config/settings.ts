@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { didYouMean } from '../core/did-you-mean.ts';
 import { PipelineError } from '../core/errors.ts';
 import type { JsonValue } from '../core/types.ts';
-import { type ConfigEntry, parseConfigFile } from './config-file.ts';
+import type { ConfigEntry, ConfigFile } from './config-file.ts';
 import {
   ENVIRONMENTS,
   type EnvironmentName,
@@ -60,7 +60,7 @@ export async function readSettings({ root, flags = {}, env = process.env }: Read
     if (thrown.code === 'ENOENT') return '';
     throw new PipelineError('setting_invalid', `${CONFIG_FILE} cannot be read: ${thrown.message}.`, { cause: thrown });
   });
-  const { entries, faults } = parseConfigFile(text, CONFIG_FILE);
+  const { entries, faults } = await parsed(text);
   const problems = faults.map((message): Problem => ({ message: `${message}.`, context: { file: CONFIG_FILE } }));
   problems.push(...unknownKeys(flags, entries));
 
@@ -79,6 +79,13 @@ export async function readSettings({ root, flags = {}, env = process.env }: Read
     sources: Object.fromEntries(resolved.map(({ key, sources }) => [key, sources])),
   } as unknown as Settings;
   return deepFreeze(settings);
+}
+
+/** The YAML parser loads where there is something to parse: a file as `init` makes it holds comments alone. */
+async function parsed(text: string): Promise<ConfigFile> {
+  if (/^(\s*(#.*)?(\r?\n|$))*$/.test(text)) return { entries: [], faults: [] };
+  const { parseConfigFile } = await import('./config-file.ts');
+  return parseConfigFile(text, CONFIG_FILE);
 }
 
 export interface ExplainedSetting {

@@ -1,7 +1,6 @@
 /** Bytes in chunks -> their number and CRC-32C, in bounded memory. */
 import type { FileHandle } from 'node:fs/promises';
-import { crc32c as update } from '@node-rs/crc32';
-import { encodeCrc32c, type FileDigest } from './crc32c.ts';
+import { encodeCrc32c, type FileDigest, updateCrc32c } from './crc32c.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 
@@ -9,7 +8,7 @@ export async function digestChunks(chunks: AsyncIterable<Uint8Array>): Promise<F
   let sum = 0;
   let sizeBytes = 0;
   for await (const chunk of chunks) {
-    sum = update(chunk, sum);
+    sum = updateCrc32c(chunk, sum);
     sizeBytes += chunk.byteLength;
   }
   return { sizeBytes, crc32c: encodeCrc32c(sum) };

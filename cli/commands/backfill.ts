@@ -2,7 +2,8 @@
 import { stateFolder } from '../../config/project-paths.ts';
 import type { DagRun } from '../../core/types.ts';
 import { readProjectLock } from '../../scheduler/project-lock.ts';
-import { createLogger, openReader, startScheduler } from '../app.ts';
+import { startScheduler } from '../app.ts';
+import { createLogger } from '../create-logger.ts';
 import { followRemote } from '../follow-remote.ts';
 import {
   describeInterval,
@@ -15,6 +16,7 @@ import {
   watch,
 } from '../follow-run.ts';
 import { onInterrupt } from '../interrupt.ts';
+import { openReader } from '../open-reader.ts';
 import { type GlobalFlags, openProject, requireDag } from '../project.ts';
 import { printJson, printLines } from '../terminal.ts';
 

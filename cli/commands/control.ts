@@ -1,7 +1,8 @@
 /** `assay cancel`, `clear`, `pause`, `unpause`: on the server that has the project, else on the store alone. */
 import { stateFolder } from '../../config/project-paths.ts';
 import { readProjectLock } from '../../scheduler/project-lock.ts';
-import { createLogger, withIdleScheduler } from '../app.ts';
+import { withIdleScheduler } from '../app.ts';
+import { createLogger } from '../create-logger.ts';
 import { connectTo } from '../http-control.ts';
 import { type GlobalFlags, openProject, type Project, requireDag } from '../project.ts';
 import { requireRun, withReader } from '../read-control.ts';

@@ -9,9 +9,10 @@ import { PipelineError } from '../../core/errors.ts';
 import { addDays } from '../../core/partition.ts';
 import type { DemoPlan } from '../../demo/demo-plan.ts';
 import { readProjectLock } from '../../scheduler/project-lock.ts';
-import { createLogger, startScheduler } from '../app.ts';
+import { startScheduler } from '../app.ts';
 import { copyBundled } from '../bundled-files.ts';
 import { cloudLines } from '../cloud-account.ts';
+import { createLogger } from '../create-logger.ts';
 import { accountOfDirt, type DirtLine } from '../demo-account.ts';
 import {
   exitCodeOf,

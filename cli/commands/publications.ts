@@ -5,11 +5,11 @@ import { PipelineError } from '../../core/errors.ts';
 import type { Publication, PublishedLayer } from '../../core/types.ts';
 import { acquireProjectLock } from '../../scheduler/project-lock.ts';
 import type { Publications } from '../../storage/publications.ts';
-import { systemClock } from '../app.ts';
 import { describeInterval } from '../follow-run.ts';
 import { holdWords, whoAmI } from '../hold-words.ts';
 import { openLake } from '../lake.ts';
 import { type GlobalFlags, openProject, type Project, requirePipeline } from '../project.ts';
+import { systemClock } from '../system-clock.ts';
 import { number } from '../task-words.ts';
 import { confirm, printJson, printLines, table } from '../terminal.ts';
 

@@ -10,8 +10,9 @@ import { writeAcceptance } from '../../storage/acceptance-file.ts';
 import { heldError } from '../../storage/hold-file.ts';
 import { descendants, tablesToHold } from '../../validation/held-tables.ts';
 import { failuresDigest } from '../../validation/report/render-results.ts';
-import { createLogger, startScheduler, systemClock } from '../app.ts';
+import { startScheduler } from '../app.ts';
 import { type ClosedGate, findClosedGate } from '../closed-gate.ts';
+import { createLogger } from '../create-logger.ts';
 import { resumeRemote } from '../follow-remote.ts';
 import { describeInterval, exitCodeOf, outcomeLines, type RunOutcome, watch } from '../follow-run.ts';
 import { whoAmI } from '../hold-words.ts';
@@ -19,6 +20,7 @@ import { onInterrupt } from '../interrupt.ts';
 import { type Lake, openLake } from '../lake.ts';
 import { type GlobalFlags, openProject, type Project, requirePipeline } from '../project.ts';
 import { withReader } from '../read-control.ts';
+import { systemClock } from '../system-clock.ts';
 import { confirm, printJson, printLines } from '../terminal.ts';
 import { parseLayer } from './publications.ts';
 

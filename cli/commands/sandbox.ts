@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { PipelineError } from '../../core/errors.ts';
 import { SANDBOX_LIMITS } from '../../sandbox/server.ts';
-import { createLogger } from '../app.ts';
+import { createLogger } from '../create-logger.ts';
 import { findRoot, type GlobalFlags, openSettings } from '../project.ts';
 import { runningSandbox, sandboxFolder } from '../sandbox-connection.ts';
 import { serveSandbox } from '../serve-sandbox.ts';

@@ -8,12 +8,14 @@ import type { PipelineIssue } from '../../api/ports.ts';
 import { PipelineError } from '../../core/errors.ts';
 import type { Logger } from '../../core/ports.ts';
 import { publicationsReader, reportReader, runHistory, sourceText } from '../api-readers.ts';
-import { createLogger, poolsOf, startScheduler, systemClock } from '../app.ts';
+import { poolsOf, startScheduler } from '../app.ts';
 import { packageVersion } from '../bundled-files.ts';
+import { createLogger } from '../create-logger.ts';
 import { type GlobalFlags, openProject, type Project } from '../project.ts';
 import { QueryPool } from '../query-pool.ts';
 import { renderIssues } from '../report-error.ts';
 import { httpCaps, removeQueryLeftovers, runQuery } from '../run-query.ts';
+import { systemClock } from '../system-clock.ts';
 
 interface ServerOptions {
   readonly host?: string;

@@ -2,12 +2,12 @@
 import { isoInstant } from '../../core/partition.ts';
 import type { Dag, DagRun } from '../../core/types.ts';
 import type { RunReader } from '../../scheduler/run-reader.ts';
-import { systemClock } from '../app.ts';
 import { describeInterval } from '../follow-run.ts';
 import { costFact } from '../job-costs.ts';
 import type { GlobalFlags } from '../project.ts';
 import { requireRun, withReader } from '../read-control.ts';
 import { renderTree } from '../run-progress.ts';
+import { systemClock } from '../system-clock.ts';
 import { seconds } from '../task-words.ts';
 import { printJson, printLines, table } from '../terminal.ts';
 

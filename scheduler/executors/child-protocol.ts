@@ -2,6 +2,7 @@
  * The messages between the scheduler and a task child, JSON over the channel of `child_process.fork`.
  *
  * parent: init, [child: ready], then per attempt: spec (once per fingerprint and child), run, [child: (log | hold)*, done | failed].
+ * `warm`, at any time, has the child load its engines ahead of the tasks that need them.
  * One attempt at a time. After `cancel` the parent waits a short grace, a longer one for an attempt that is held, and kills.
  */
 import type { RunFacts } from '../../core/ports.ts';
@@ -11,6 +12,7 @@ import type { LogLine } from '../control.ts';
 
 export type ParentMessage =
   | { readonly type: 'init'; readonly settings: JsonObject }
+  | { readonly type: 'warm' }
   | { readonly type: 'spec'; readonly fingerprint: string; readonly spec: Spec }
   | RunMessage
   | { readonly type: 'cancel'; readonly attemptId: string };

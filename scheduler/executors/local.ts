@@ -78,6 +78,7 @@ export class LocalExecutor implements Executor {
 
   warm(): void {
     while (!this.#isClosed && this.#workers.size < this.slots) this.#fork();
+    for (const { child } of this.#workers) child.send({ type: 'warm' });
   }
 
   start(request: AttemptRequest): Promise<AttemptOutcome> {

@@ -10,6 +10,8 @@ export interface ServeOptions {
   readonly clock: Clock;
   /** Called once, with the settings that the executor was given; what it throws ends the child. */
   readonly createHandlers: (settings: JsonObject) => Promise<TaskHandlers>;
+  /** Loads ahead what handlers load at their first task; called where the scheduler expects work. */
+  readonly warm?: () => Promise<void>;
 }
 
 /** Serves until the scheduler goes away. For a process started by `child_process.fork`; call it once, at the end of its module. */
@@ -32,6 +34,9 @@ export function serveAttempts(options: ServeOptions): void {
       case 'init':
         handlers = await options.createHandlers(message.settings);
         send({ type: 'ready' });
+        return;
+      case 'warm':
+        await options.warm?.();
         return;
       case 'spec':
         specs.set(message.fingerprint, message.spec);
