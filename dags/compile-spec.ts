@@ -1,4 +1,5 @@
 /** A spec folder -> its Spec and Dags: those of the last compilation where nothing that went into it has changed, else compiled anew. */
+import { randomUUID } from 'node:crypto';
 import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -91,12 +92,13 @@ async function keep({ cacheFile, build }: CompileSpecOptions, kept: Kept): Promi
   const body = JSON.stringify(kept);
   // What JSON cannot carry would come back changed.
   if (!isDeepStrictEqual(JSON.parse(body), kept)) return;
-  const draft = `${cacheFile}.${process.pid}`;
+  const draft = `${cacheFile}.${randomUUID()}`;
   try {
-    await mkdir(dirname(cacheFile)).catch((thrown: NodeJS.ErrnoException) => {
-      if (thrown.code !== 'EEXIST') throw thrown;
+    const text = `${sealOf(body, build)}\n${body}`;
+    await writeFile(draft, text).catch(async () => {
+      await mkdir(dirname(cacheFile)).catch(() => {});
+      await writeFile(draft, text);
     });
-    await writeFile(draft, `${sealOf(body, build)}\n${body}`);
     await rename(draft, cacheFile);
   } catch {
     // It only saves time: a folder that is read-only or full costs that, and nothing else.

@@ -15,8 +15,7 @@ export async function listSpecFolders(root: string): Promise<readonly string[]> 
   const folders = (await entriesOf(join(root, 'specs'))).filter((entry) => entry.isDirectory && entry.name !== 'dags');
   const found: string[] = [];
   for (const { name } of folders) {
-    const files = await filesBelow(root, `specs/${name}`);
-    if (files.some(isYaml)) found.push(`specs/${name}`);
+    if (await holdsYaml(root, `specs/${name}`)) found.push(`specs/${name}`);
   }
   return found;
 }
@@ -35,17 +34,35 @@ export const isYaml = (file: string): boolean => /\.ya?ml$/.test(file);
 export const isMart = (file: string, folder: string): boolean =>
   file.startsWith(`${folder}/marts/`) && file.endsWith('.sql');
 
+async function holdsYaml(root: string, folder: string): Promise<boolean> {
+  const entries = await visibleIn(root, folder);
+  if (entries.some(({ name, isDirectory }) => !isDirectory && isYaml(name))) return true;
+  for (const { name, isDirectory } of entries) {
+    if (isDirectory && (await holdsYaml(root, `${folder}/${name}`))) return true;
+  }
+  return false;
+}
+
 async function filesBelow(root: string, folder: string): Promise<readonly string[]> {
   const found: string[] = [];
-  for (const { name, isDirectory } of await entriesOf(join(root, folder))) {
-    if (name.startsWith('.') || name === 'node_modules') continue;
+  for (const { name, isDirectory } of await visibleIn(root, folder)) {
     if (isDirectory) found.push(...(await filesBelow(root, `${folder}/${name}`)));
     else found.push(`${folder}/${name}`);
   }
   return found.sort();
 }
 
-async function entriesOf(folder: string): Promise<readonly { readonly name: string; readonly isDirectory: boolean }[]> {
+interface Entry {
+  readonly name: string;
+  readonly isDirectory: boolean;
+}
+
+async function visibleIn(root: string, folder: string): Promise<readonly Entry[]> {
+  const entries = await entriesOf(join(root, folder));
+  return entries.filter(({ name }) => !name.startsWith('.') && name !== 'node_modules');
+}
+
+async function entriesOf(folder: string): Promise<readonly Entry[]> {
   try {
     const entries = await readdir(folder, { withFileTypes: true });
     return entries

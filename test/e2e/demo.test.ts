@@ -1,7 +1,7 @@
 /** The demo as a user runs it: every fault found, gold right by an independent reading of bronze, and nothing lost to kill -9. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -49,6 +49,17 @@ async function reports(project: string): Promise<Record<string, string>> {
       .digest('hex');
   }
   return found;
+}
+
+/** Name, size and time of every file, but for the one in which SQLite counts its readers. */
+async function written(project: string): Promise<readonly string[]> {
+  const names = (await readdir(project, { recursive: true })).filter((name) => !name.endsWith('runs.db-shm')).sort();
+  return Promise.all(
+    names.map(async (name) => {
+      const { size, mtimeMs } = await stat(join(project, name));
+      return `${name} ${size} ${mtimeMs}`;
+    }),
+  );
 }
 
 async function query(sql: string): Promise<readonly Record<string, unknown>[]> {
@@ -117,6 +128,16 @@ describe('assay demo', () => {
     assert.equal(again.code, 0, again.stderr);
     assert.match(again.stdout, /nothing has changed/);
     assert.deepEqual(await contents(join(base, 'whole')), before);
+  });
+
+  test('leaves a project in which a day that is done is looked at without a write', async () => {
+    const project = join(base, 'whole');
+    const rerun = () => assay(['run', 'ecom_silver_to_gold_pipeline', '--date', '2025-10-03'], { cwd: project });
+    const first = await rerun();
+    assert.match(first.stdout, /nothing has changed/, first.stdout + first.stderr);
+    const before = await written(project);
+    assert.equal((await rerun()).stdout, first.stdout);
+    assert.deepEqual(await written(project), before);
   });
 
   for (const days of [1, 2]) {
