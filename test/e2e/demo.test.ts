@@ -132,7 +132,7 @@ describe('assay demo', () => {
 
   test('leaves a project in which a day that is done is looked at without a write', async () => {
     const project = join(base, 'whole');
-    const rerun = () => assay(['run', 'ecom_silver_to_gold_pipeline', '--date', '2025-10-03'], { cwd: project });
+    const rerun = () => assay(['run', 'ecom_silver_to_gold_pipeline', '--date', '2025-10-04'], { cwd: project });
     const first = await rerun();
     assert.match(first.stdout, /nothing has changed/, first.stdout + first.stderr);
     const before = await written(project);

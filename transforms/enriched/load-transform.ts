@@ -1,6 +1,5 @@
 /** A spec's implementation -> the definition and, for a user's module, the hash of its text. */
 import { readFile } from 'node:fs/promises';
-import { createJiti } from 'jiti';
 import pl from 'nodejs-polars';
 import { asPipelineError, PipelineError } from '../../core/errors.ts';
 import { sha256 } from '../../core/fingerprint.ts';
@@ -49,6 +48,7 @@ async function loadModule(name: string, path: string): Promise<LoadedTransform> 
  * `assay` and `nodejs-polars` are ours as they are loaded already: a second copy of Polars could not read our frames.
  */
 async function importFresh(path: string): Promise<unknown> {
+  const { createJiti } = await import('jiti');
   const jiti = createJiti(import.meta.url, {
     moduleCache: false,
     fsCache: false,
