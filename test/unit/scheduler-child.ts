@@ -7,6 +7,8 @@ import type { TaskHandler } from '../../core/ports.ts';
 import { serveAttempts } from '../../scheduler/executors/serve-attempts.ts';
 import { systemClock } from './scheduler-fixtures.ts';
 
+let isWarm = false;
+
 const build: TaskHandler = async (context) => {
   const { task, log, signal, tempDir, tryNumber, spec, outputs, run, holdTimeout } = context;
   switch (task.params.do ?? 'nothing') {
@@ -24,6 +26,8 @@ const build: TaskHandler = async (context) => {
         follow: [spec.pipeline, run.runDate, String(process.env.UV_THREADPOOL_SIZE), ...Object.keys(outputs)],
         because: `${process.pid} ${tempDir}`,
       };
+    case 'say whether warm':
+      return { kind: 'branch', follow: [], because: String(isWarm) };
     case 'refuse':
       throw new PipelineError('bronze_missing', 'no manifest for 2025-10-15');
     case 'bug':
@@ -69,5 +73,8 @@ serveAttempts({
   createHandlers: async (settings) => {
     if (settings.broken === true) throw new Error('the settings are broken');
     return { build };
+  },
+  warm: async () => {
+    isWarm = true;
   },
 });

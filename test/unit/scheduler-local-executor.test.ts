@@ -102,6 +102,16 @@ describe('a task child', () => {
     assert.equal(new Set(pids).size, 1);
   });
 
+  test('loads ahead of its first task where work is expected, and only then', async () => {
+    const isWarm = async (): Promise<string | null> => {
+      const outcome = await start({ do: 'say whether warm' }).outcome;
+      return outcome.kind === 'done' && outcome.output.kind === 'branch' ? outcome.output.because : null;
+    };
+    assert.equal(await isWarm(), 'false');
+    executor.warm();
+    assert.equal(await isWarm(), 'true');
+  });
+
   test('runs beside others, one attempt each', async () => {
     const waiting = [start({ do: 'wait' }), start({ do: 'wait' })];
     while (readdirSync(join(stateDir, 'workers')).length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
