@@ -13,6 +13,7 @@ import type {
   WindowSpec,
 } from './google-sql-ast.ts';
 import { RESERVED, TokenCursor } from './google-sql-cursor.ts';
+import { MAX_NESTING, tooDeep } from './google-sql-depth.ts';
 import {
   DATE_PARTS,
   EXTRACT_PARTS,
@@ -71,7 +72,22 @@ export abstract class ExpressionParser extends TokenCursor {
   /** SELECT or WITH, as it stands in parentheses. */
   protected abstract query(): Query;
 
+  #nesting = 0;
+
+  /** Whatever may hold another of its kind is read in here. */
+  protected nested<T>(read: () => T): T {
+    this.#nesting += 1;
+    if (this.#nesting > MAX_NESTING) throw tooDeep(this.text, this.peek().at);
+    const inner = read();
+    this.#nesting -= 1;
+    return inner;
+  }
+
   expression(): Expression {
+    return this.nested(() => this.#or());
+  }
+
+  #or(): Expression {
     let left = this.#and();
     for (let { at } = this.peek(); this.acceptWords('OR'); { at } = this.peek()) {
       left = { kind: 'binary', operator: 'OR', left, right: this.#and(), at };
@@ -89,7 +105,7 @@ export abstract class ExpressionParser extends TokenCursor {
 
   #not(): Expression {
     const { at } = this.peek();
-    if (this.acceptWords('NOT')) return { kind: 'unary', operator: 'NOT', operand: this.#not(), at };
+    if (this.acceptWords('NOT')) return { kind: 'unary', operator: 'NOT', operand: this.nested(() => this.#not()), at };
     return this.#comparison();
   }
 
@@ -191,7 +207,7 @@ export abstract class ExpressionParser extends TokenCursor {
     const { at, value } = this.peek();
     if (this.isSymbol('-') || this.isSymbol('+')) {
       this.take();
-      return { kind: 'unary', operator: value === '-' ? '-' : '+', operand: this.#unary(), at };
+      return { kind: 'unary', operator: value === '-' ? '-' : '+', operand: this.nested(() => this.#unary()), at };
     }
     return this.#postfix();
   }

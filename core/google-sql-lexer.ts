@@ -99,6 +99,8 @@ const QUOTED_NAME = /`([^`\n]*)`/y;
  * @throws SqlFaultError for unterminated strings, names and comments, and for characters that GoogleSQL does not know
  */
 export function tokenize(text: string): readonly Token[] {
+  const nul = text.indexOf('\0');
+  if (nul >= 0) throw invalid(text, nul, 'A NUL character has no place in SQL.', 'Remove it.');
   const tokens: Token[] = [];
   let at = skipBlanks(text, 0);
   while (at < text.length) {

@@ -1,5 +1,6 @@
 /** GoogleSQL text -> its tree; only what is portable parses, everything else is a fault with line, column and what to write instead. */
 import type { Expression, FromItem, Pivot, Query, QueryBody, Select, SelectItem, Unpivot } from './google-sql-ast.ts';
+import { assertShallow } from './google-sql-depth.ts';
 import { ExpressionParser } from './google-sql-expression-parser.ts';
 import { REFUSED_FUNCTIONS } from './google-sql-functions.ts';
 import { invalid } from './google-sql-lexer.ts';
@@ -13,6 +14,7 @@ export function parseExpression(text: string): Expression {
   const parser = new Parser(text);
   const expression = parser.expression();
   parser.end();
+  assertShallow(text, expression);
   return expression;
 }
 
@@ -25,6 +27,7 @@ export function parseQuery(text: string): Query {
   const parser = new Parser(text);
   const query = parser.statement();
   parser.end();
+  assertShallow(text, query);
   return query;
 }
 
@@ -64,6 +67,10 @@ class Parser extends ExpressionParser {
   }
 
   protected query(): Query {
+    return this.nested(() => this.#query());
+  }
+
+  #query(): Query {
     const { at } = this.peek();
     const ctes = this.isWord('WITH') ? this.#with() : [];
     const body = this.#body();
@@ -348,7 +355,7 @@ class Parser extends ExpressionParser {
     if (this.acceptSymbol('(')) {
       const isQuery = this.isWord('SELECT') || this.isWord('WITH') || this.isSymbol('(');
       if (!isQuery) {
-        const inner = this.#from();
+        const inner = this.nested(() => this.#from());
         this.close(')', opening);
         return inner;
       }

@@ -111,7 +111,7 @@ async function planQuery(request: QueryRequest): Promise<Plan> {
   const published = await readPublications(request.publications, request.pinned ?? {});
   const sql = request.sql.replace(/;\s*$/, '');
   const find = (layer: string | null, name: string) => findTable(published, layer, name);
-  const query = toDuckDbQuery(sql, {
+  const query = translated(sql, {
     parameters: request.parameters ?? {},
     table: (layer, name) => {
       const found = find(layer, name);
@@ -121,6 +121,19 @@ async function planQuery(request: QueryRequest): Promise<Plan> {
     knownTables: published.flatMap(({ layer, tables }) => Object.keys(tables).map((name) => `${layer}.${name}`)),
   });
   return { query, tables: tableReferences(sql).flatMap(({ layer, table }) => find(layer, table) ?? []) };
+}
+
+/** What is doubled at each level of nesting outgrows the longest text there can be. */
+function translated(...query: Parameters<typeof toDuckDbQuery>): ReturnType<typeof toDuckDbQuery> {
+  try {
+    return toDuckDbQuery(...query);
+  } catch (thrown) {
+    if (!(thrown instanceof RangeError)) throw thrown;
+    const advice = 'Name parts of it in WITH, so that they stand there once.';
+    throw new PipelineError('query_too_large', `The query is nested too deeply to be translated. ${advice}`, {
+      cause: thrown,
+    });
+  }
 }
 
 async function readPublications(
