@@ -5,7 +5,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { requestId } from 'hono/request-id';
 import { answerError, answerInvalid, refuse } from './error-response.ts';
 import type { ApiDeps } from './ports.ts';
-import { jsonUnlessSaid, knownHost, limitedBody, sameOrigin, securityHeaders } from './request-guard.ts';
+import { jsonUnlessSaid, knownHost, limitedBody, sameOrigin, securityHeaders, utf8Body } from './request-guard.ts';
 import { registerDagRunRoutes } from './routes/airflow-dag-runs.ts';
 import { registerDagRoutes } from './routes/airflow-dags.ts';
 import { registerMonitorRoutes } from './routes/airflow-monitor.ts';
@@ -35,6 +35,7 @@ export function createApp(deps: ApiDeps): Hono<ApiEnv> {
   api.use(knownHost(deps.allowedHosts ?? []));
   api.use(sameOrigin);
   api.use(limitedBody);
+  api.use('/api/*', utf8Body);
   api.use('/api/*', jsonUnlessSaid);
   api.use(
     methodNotAllowed({

@@ -1,4 +1,5 @@
 /** A request as it arrives -> the same request, named, bounded and known to come from here; or a refusal. */
+import { isUtf8 } from 'node:buffer';
 import type { MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { refuse } from './error-response.ts';
@@ -70,6 +71,13 @@ export const limitedBody: MiddlewareHandler<ApiEnv> = bodyLimit({
   maxSize: MAX_BODY_BYTES,
   onError: (context) => refuse(context, 413, `The body is larger than ${MAX_BODY_BYTES / 1024} KiB.`),
 });
+
+/** Bytes that are no UTF-8 would be read as U+FFFD, so that a question were another one than was sent. */
+export const utf8Body: MiddlewareHandler<ApiEnv> = async (context, next) => {
+  if (!isSafe(context.req.method) && !isUtf8(await context.req.arrayBuffer()))
+    return refuse(context, 400, 'The body is not UTF-8. Send JSON in UTF-8.');
+  return next();
+};
 
 /** A body without a content type is taken for JSON: the Airflow clients always name it, hand-written calls forget it. */
 export const jsonUnlessSaid: MiddlewareHandler<ApiEnv> = async (context, next) => {

@@ -56,15 +56,18 @@ const time = z
 const common = {
   pipeline: z.string().optional().openapi({ description: 'Whose tables are meant, where a project has several' }),
   publication: z
-    .union([
-      sequence,
-      z.strictObject({
-        gold: sequence.optional(),
-        enriched: sequence.optional(),
-        dims: sequence.optional(),
-        silver: sequence.optional(),
-      }),
-    ])
+    .union(
+      [
+        sequence,
+        z.strictObject({
+          gold: sequence.optional(),
+          enriched: sequence.optional(),
+          dims: sequence.optional(),
+          silver: sequence.optional(),
+        }),
+      ],
+      { error: 'a version of gold, such as 12, or of each layer, such as {"gold": 12, "enriched": 40}' },
+    )
     .optional()
     .openapi({ description: 'Version of gold, or of each layer, to read instead of the current one' }),
   format: z

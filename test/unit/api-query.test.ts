@@ -119,6 +119,23 @@ describe('a request', () => {
     assert.deepEqual(asked[0]?.publication, { gold: 12 });
   });
 
+  test('in bytes that are no UTF-8 is refused, not read as another question', async () => {
+    const { world, asked } = listening();
+    const body = Buffer.concat([Buffer.from('{"sql":"select \''), Buffer.from([0xff]), Buffer.from('\'"}')]);
+    for (const headers of [{ 'content-type': 'application/json' }, undefined]) {
+      const response = await world.request(`${API}/query`, { method: 'POST', ...(headers ? { headers } : {}), body });
+      assert.equal(response.status, 400);
+      assert.match(String((await problemOf(response)).detail), /not UTF-8/);
+    }
+    assert.deepEqual(asked, []);
+  });
+
+  test('with a version that is none is told what one looks like', async () => {
+    const { world } = listening();
+    const problem = await problemOf(await send(world, { sql: 'select 1', publication: 'newest' }));
+    assert.match(String(problem.detail), /publication: a version of gold, such as 12/);
+  });
+
   test('that is empty, too long, of two kinds or misspelt is refused, each key by its name', async () => {
     const FAULTS: readonly (readonly [unknown, RegExp])[] = [
       [{}, /body\.sql: Send sql, or mart with measures/],
