@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Settings } from '../config/settings.ts';
 import { ERROR_CODES, type ErrorCode, PipelineError } from '../core/errors.ts';
+import { holderOf } from '../sandbox/folder-lock.ts';
 
 /** How a sandbox is found by other processes: `address.json` in its folder. */
 export interface SandboxAddress {
@@ -87,11 +88,11 @@ async function findOrStart(folder: string): Promise<string> {
   }
 }
 
-/** Null where none answers. */
+/** Null where none answers. What a killed one left as its address may be anybody's by now: the folder's lock tells. */
 export async function runningSandbox(folder: string): Promise<SandboxAddress | null> {
   try {
     const address = JSON.parse(await readFile(addressFile(folder), 'utf8')) as SandboxAddress;
-    process.kill(address.pid, 0);
+    if (address.pid !== holderOf(folder)) return null;
     await fetch(address.url, { signal: AbortSignal.timeout(2_000) });
     return address;
   } catch {
@@ -144,5 +145,8 @@ async function makeBucket(url: string, { values }: Settings): Promise<void> {
     },
   );
   if (answer.ok || answer.status === 409) return;
-  throw new PipelineError('storage_unavailable', `The sandbox did not make the bucket ${name}: ${await answer.text()}`);
+  throw new PipelineError(
+    'storage_unavailable',
+    `The sandbox at ${url} did not make the bucket ${name}: HTTP ${answer.status} ${(await answer.text()).slice(0, 300)}. Give the command again; if it stays so, stop that sandbox first.`,
+  );
 }

@@ -35,6 +35,12 @@ export function lockFolder(folder: string): () => void {
   };
 }
 
+/** The process that has the folder now; null where none has. Takes no lock itself. */
+export function holderOf(folder: string): number | null {
+  const held = readHolder(join(folder, 'lock'));
+  return held && isAlive(held) ? held.pid : null;
+}
+
 function takeOver(folder: string, path: string, draft: string): void {
   const held = readHolder(path);
   if (held) {

@@ -1,5 +1,6 @@
 /** A folder -> the part of Cloud Storage's JSON API that Assay's adapters speak. */
 import { join } from 'node:path';
+import { asPipelineError } from '../../core/errors.ts';
 import type { Clock, Logger } from '../../core/ports.ts';
 import type { Buckets } from '../ports.ts';
 import { type Answer, empty, json } from './answer.ts';
@@ -115,7 +116,9 @@ function refusal(thrown: unknown, log: Logger, request: RequestHead): Answer {
     path: request.path,
     error: thrown instanceof Error ? thrown.message : String(thrown),
   });
-  const error = new ApiError(500, 'internalError', 'The sandbox failed; its log says how.');
+  const isFull = asPipelineError(thrown).code === 'storage_full';
+  const why = isFull ? 'The disk under the sandbox is full: free some space.' : 'The sandbox failed; its log says how.';
+  const error = new ApiError(500, 'internalError', why);
   return json(errorBody(error), 500);
 }
 
