@@ -1,4 +1,5 @@
 /** Runs in a bucket and a cloud warehouse -> what reached them, as lines: objects, pointers, load jobs, marts. */
+import { counted } from '../core/counted.ts';
 import type { Publication, TaskInstance, WarehouseJob } from '../core/types.ts';
 import type { Lake } from './lake.ts';
 import { bytes, dollars, number } from './task-words.ts';
@@ -21,7 +22,7 @@ export async function cloudLines(
   return [
     `objects    ${await stagedObjects(lake)}`,
     `pointers   ${await pointers(lake)}`,
-    `load jobs  ${number(countOf(jobs, 'load'))} for ${number(loaded.length)} partitions${example ? `, e.g. ${example.table} ${example.partition}` : ''}`,
+    `load jobs  ${number(countOf(jobs, 'load'))} for ${counted(loaded.length, 'partition')}${example ? `, e.g. ${example.table} ${example.partition}` : ''}`,
     `queries    ${number(countOf(jobs, 'query'))}, ${bytes(billed)} billed (${dollars(cost)}); marts switched by ${swap}`,
   ];
 }

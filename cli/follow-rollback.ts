@@ -1,7 +1,9 @@
 /** A layer that was rolled back -> the warehouse brought to the same version, and its marts with it. */
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { counted } from '../core/counted.ts';
 import { keySafe, parseStagedKey } from '../core/object-keys.ts';
 import { daysOfInterval } from '../core/partition.ts';
 import type { ObjectStore, TaskContext, Warehouse } from '../core/ports.ts';
@@ -145,5 +147,5 @@ async function restoreMart(warehouse: Warehouse, mart: MartSpec, target: Publish
     target?.partitions[value] === undefined && name !== contents[value] ? [value] : [],
   );
   await warehouse.loadPartitions(def, changed, removed);
-  return `  gold.${mart.name}  ${changed.length} partitions restored, ${removed.length} removed`;
+  return `  gold.${mart.name}  ${counted(changed.length, 'partition')} restored, ${removed.length} removed`;
 }

@@ -1,6 +1,7 @@
 /** One run, triggered or taken up again, followed to its end: progress on stderr, the outcome as a value. */
 
-import { PipelineError } from '../core/errors.ts';
+import { counted } from '../core/counted.ts';
+import { ERROR_CODES, type ErrorCode, PipelineError } from '../core/errors.ts';
 import { dayOf, daysBetween, intervalOfDays, isDay } from '../core/partition.ts';
 import type { Dag, DagRun, Interval, JsonObject, TaskInstance } from '../core/types.ts';
 import type { ReadControl } from '../scheduler/run-reader.ts';
@@ -160,18 +161,25 @@ export function outcomeLines(dag: Dag, outcome: RunOutcome): string[] {
   if (outcome.isNoop)
     return [`${what}: nothing has changed since run ${run.runId}; nothing was done. Run it all the same with --force.`];
   const lines = [`${what}: ${run.state}${took}`];
-  for (const instance of instances.filter(({ state }) => state === 'failed')) {
-    lines.push(`  failed: ${instance.taskId} (${instance.error?.code ?? 'internal'})`);
-    for (const line of (instance.error?.message ?? '').split('\n').slice(0, 12)) lines.push(`    ${line}`);
-    lines.push(`    log: assay logs ${dag.id} '${run.runId}' ${instance.taskId}`);
+  for (const [code, failed] of failuresByCode(instances)) {
+    const inFull = failed.length > SHOWN_IN_FULL ? failed.slice(0, 1) : failed;
+    for (const { taskId, error } of inFull) {
+      lines.push(`  failed: ${taskId} (${code})`);
+      for (const line of (error?.message ?? '').split('\n').slice(0, 12)) lines.push(`    ${line}`);
+      lines.push(`    log: assay logs ${dag.id} '${run.runId}' ${taskId}`);
+    }
+    const others = failed.slice(inFull.length).map(({ taskId }) => taskId);
+    if (others.length > 0) lines.push(`  failed likewise (${code}): ${others.join(', ')}`);
   }
   const held = instances.filter(({ state }) => state === 'upstream_failed').length;
   if (held > 0)
-    lines.push(`  ${held} tasks did not run because of that. What was published before is still what readers see.`);
+    lines.push(
+      `  ${counted(held, 'task')} did not run because of that. What was published before is still what readers see.`,
+    );
   for (const { output } of instances) {
     if (output?.kind === 'report' && output.report.decision.verdict !== 'PASS') {
       lines.push(
-        `  ${output.report.decision.verdict}: ${output.report.markdownPath}${firstLine(blocking(output.report.decision.blockedBy))}`,
+        `  ${output.report.decision.verdict}: ${output.report.runMarkdownPath}${firstLine(blocking(output.report.decision.blockedBy))}`,
       );
     }
   }
@@ -191,12 +199,25 @@ export function outcomeLines(dag: Dag, outcome: RunOutcome): string[] {
 const blocking = (ids: readonly string[]): string =>
   ids.length === 0 ? '' : ` (${ids.slice(0, 4).join(', ')}${ids.length > 4 ? ', …' : ''})`;
 
-/** 0, 4 where a gate stopped it, else 5. */
+/** As many failures of one kind are told one by one; of more, the first tells for all. */
+const SHOWN_IN_FULL = 2;
+
+function failuresByCode(instances: readonly TaskInstance[]): ReadonlyMap<ErrorCode, readonly TaskInstance[]> {
+  const byCode = new Map<ErrorCode, TaskInstance[]>();
+  for (const instance of instances.filter(({ state }) => state === 'failed')) {
+    const said = instance.error?.code ?? '';
+    // A run may have been stored by another version.
+    const code = Object.hasOwn(ERROR_CODES, said) ? (said as ErrorCode) : 'internal';
+    byCode.set(code, [...(byCode.get(code) ?? []), instance]);
+  }
+  return byCode;
+}
+
+/** 0; that of the error table where all failed tasks have the same, as 4 of a gate or 8 of a backend; else 5. */
 export function exitCodeOf(outcomes: readonly RunOutcome[]): number {
   const failed = outcomes.filter(({ run }) => run.state !== 'success');
   if (failed.length === 0) return 0;
-  const codes = failed.flatMap(({ instances }) =>
-    instances.flatMap(({ state, error }) => (state === 'failed' && error ? [error.code] : [])),
-  );
-  return codes.length > 0 && codes.every((code) => code === 'gate_failed' || code === 'gate_undecided') ? 4 : 5;
+  const codes = failed.flatMap(({ instances }) => [...failuresByCode(instances).keys()]);
+  const [only, ...others] = new Set(codes.map((code) => ERROR_CODES[code].exitCode));
+  return only === undefined || others.length > 0 ? ERROR_CODES.run_failed.exitCode : only;
 }

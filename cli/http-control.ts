@@ -92,9 +92,11 @@ async function request<T>(address: string, method: string, path: string, body: u
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   } catch (cause) {
-    throw new PipelineError('server_unreachable', `No server answers at ${address}. Start one with: assay server`, {
-      cause,
-    });
+    throw new PipelineError(
+      'server_unreachable',
+      `The server at ${address} does not answer. What it runs goes on once it does; if its process is gone, the next one goes on with it: assay server`,
+      { cause },
+    );
   }
   const text = await response.text();
   if (response.ok) return JSON.parse(text) as T;

@@ -1,6 +1,7 @@
 /** The stored outputs of a run's tasks -> what its warehouse jobs cost, by table and task. Pure. */
+import { counted } from '../core/counted.ts';
 import type { TaskInstance, TaskOutput, WarehouseJob } from '../core/types.ts';
-import { bytes, dollars, number, seconds } from './task-words.ts';
+import { bytes, dollars, seconds } from './task-words.ts';
 
 export interface Costs {
   readonly jobs: number;
@@ -71,7 +72,7 @@ export function costFact(instances: readonly TaskInstance[]): string | null {
 
 export function costWords({ jobs, bytesBilled, slotMs, costUsd }: Costs): string {
   const slots = `${seconds(slotMs)} of slots`;
-  return `${number(jobs)} ${jobs === 1 ? 'job' : 'jobs'}, ${bytes(bytesBilled)} billed, ${slots}, ${dollars(costUsd)}`;
+  return `${counted(jobs, 'job')}, ${bytes(bytesBilled)} billed, ${slots}, ${dollars(costUsd)}`;
 }
 
 function jobsOf(output: TaskOutput | null): readonly WarehouseJob[] {

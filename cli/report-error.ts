@@ -1,4 +1,5 @@
 /** A thrown thing -> sentences on stderr and the exit code of its row in the error table. */
+import { counted } from '../core/counted.ts';
 import { asPipelineError, ERROR_CODES, SpecError, type SpecIssue } from '../core/errors.ts';
 
 export function reportError(thrown: unknown): number {
@@ -18,11 +19,10 @@ export function reportError(thrown: unknown): number {
 /** Every fault with place, line and caret, in order of place, and a closing count. */
 export function renderIssues(issues: readonly SpecIssue[]): string {
   const count = (severity: SpecIssue['severity']) => issues.filter((issue) => issue.severity === severity).length;
-  const plural = (n: number, word: string) => `${n} ${word}${n === 1 ? '' : 's'}`;
   const summary = [
-    plural(count('error'), 'error'),
-    ...(count('warning') > 0 ? [plural(count('warning'), 'warning')] : []),
-    ...(count('info') > 0 ? [plural(count('info'), 'note')] : []),
+    counted(count('error'), 'error'),
+    ...(count('warning') > 0 ? [counted(count('warning'), 'warning')] : []),
+    ...(count('info') > 0 ? [counted(count('info'), 'note')] : []),
   ].join(', ');
   return [...issues.map(renderIssue), summary].join('\n');
 }

@@ -1,4 +1,6 @@
 /** Scheduler events -> a live task tree on a terminal, or one line per state change elsewhere. */
+
+import { counted } from '../core/counted.ts';
 import type { Clock } from '../core/ports.ts';
 import { TASK_LOOKS, type Tone } from '../core/state-words.ts';
 import type { Dag, DagRun, TaskInstance } from '../core/types.ts';
@@ -158,7 +160,7 @@ function groupLines(group: string, dag: Dag, instances: ReadonlyMap<string, Task
     (sum, i) => sum + (i.output?.kind === 'staged' ? i.output.staged.account.quarantined : 0),
     0,
   );
-  const fact = rows > 0 ? `  ${number(rows)} rows${held > 0 ? `, ${number(held)} quarantined` : ''}` : '';
+  const fact = rows > 0 ? `  ${counted(rows, 'row')}${held > 0 ? `, ${number(held)} quarantined` : ''}` : '';
   const head = `  ${TASK_LOOKS[state].glyph} ${group}  ${ended.length}/${members.length}${fact}`;
   if (state !== 'running' && state !== 'failed') return [head];
   const open = known.filter((instance) => !['none', 'scheduled'].includes(instance.state));

@@ -1,4 +1,5 @@
 /** Task instances -> numbers, durations and one-line facts, the same in the live tree, in status and in plain logs. */
+import { counted } from '../core/counted.ts';
 import type { TaskInstance, TaskOutput, TaskState } from '../core/types.ts';
 
 export const ENDED: ReadonlySet<TaskState> = new Set(['success', 'failed', 'upstream_failed', 'skipped', 'removed']);
@@ -41,7 +42,7 @@ export function outputFact(output: TaskOutput): string {
       return '';
     case 'pinned': {
       const partitions = Object.values(output.pinned.bronze).reduce((sum, list) => sum + list.length, 0);
-      return output.pinned.layer === 'bronze' ? `${number(partitions)} bronze partitions` : '';
+      return output.pinned.layer === 'bronze' ? counted(partitions, 'bronze partition') : '';
     }
     case 'branch':
       return `→ ${output.follow.join(', ')} (${output.because})`;
@@ -52,11 +53,12 @@ export function outputFact(output: TaskOutput): string {
       if (heldBackBy !== undefined) return `stays as it is, because ${heldBackBy} is held back`;
       if (unchanged) return 'unchanged';
       const held = account.quarantined > 0 ? `, ${number(account.quarantined)} quarantined` : '';
-      const duplicates = account.duplicates > 0 ? `, ${number(account.duplicates)} duplicates` : '';
-      return `${number(account.output)} rows${held}${duplicates} · ${number(partitions.length)} partitions`;
+      const duplicates = account.duplicates > 0 ? `, ${counted(account.duplicates, 'duplicate')}` : '';
+      return `${counted(account.output, 'row')}${held}${duplicates} · ${counted(partitions.length, 'partition')}`;
     }
     case 'report':
-      return `${output.report.decision.verdict} · ${output.report.markdownPath}`;
+      // The copy of its run: the newest report may be another run's by now.
+      return `${output.report.decision.verdict} · ${output.report.runMarkdownPath}`;
     case 'published': {
       const { sequence, moved, held = [] } = output.publication;
       const rest = held.length > 0 ? `, without ${held.join(', ')}` : '';
@@ -65,7 +67,7 @@ export function outputFact(output: TaskOutput): string {
     case 'loaded': {
       const changed = output.receipts.filter((receipt) => receipt.changed);
       const rows = changed.reduce((sum, receipt) => sum + receipt.rows, 0);
-      return changed.length === 0 ? 'up to date' : `${number(rows)} rows · ${number(changed.length)} partitions`;
+      return changed.length === 0 ? 'up to date' : `${counted(rows, 'row')} · ${counted(changed.length, 'partition')}`;
     }
     case 'triggered':
       return `${output.dagId} · ${output.runId}`;

@@ -83,9 +83,10 @@ function readLockFile(stateDir: string): LockText | null {
 function lockedBy(holder: LockHolder | null): PipelineError {
   const who = holder ? `process ${holder.pid}, since ${holder.startedAt}` : 'another process';
   const where = holder?.address ? `, listening on ${holder.address}` : '';
-  return new PipelineError(
-    'project_locked',
-    `Another scheduler runs this project: ${who}${where}. Send your command to it, or stop it first.`,
-    { context: { pid: holder?.pid ?? null, address: holder?.address ?? null } },
-  );
+  const advice = holder?.address
+    ? 'Send your command to it, or stop it first.'
+    : 'Give your command again when it has ended, or stop it first.';
+  return new PipelineError('project_locked', `Another scheduler runs this project: ${who}${where}. ${advice}`, {
+    context: { pid: holder?.pid ?? null, address: holder?.address ?? null },
+  });
 }

@@ -1,5 +1,6 @@
 /** The run store -> DAGs, runs, task instances and logs as API and command line show them; works while a scheduler writes. */
 import { join } from 'node:path';
+import { didYouMean } from '../core/did-you-mean.ts';
 import { PipelineError } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Spec } from '../core/spec.ts';
@@ -69,7 +70,12 @@ export class RunReader implements ReadControl {
     const instances = await this.listTaskInstances(dagId, runId);
     const found = instances.find((instance) => instance.taskId === taskId);
     if (found) return found;
-    throw new PipelineError('task_not_found', `Run ${runId} of DAG ${dagId} has no task ${taskId}.`);
+    const known = instances.map((instance) => instance.taskId);
+    const meant = didYouMean(taskId, known);
+    throw new PipelineError(
+      'task_not_found',
+      `Run ${runId} of DAG ${dagId} has no task ${taskId}. ${meant ? `Did you mean ${meant}?` : `It has: ${known.join(', ')}.`}`,
+    );
   }
 
   async logs(dagId: string, runId: string, taskId: string, tryNumber: number): Promise<readonly LogLine[]> {

@@ -1,5 +1,7 @@
 /** `assay backfill`: one run a day of a span, oldest first. */
+
 import { stateFolder } from '../../config/project-paths.ts';
+import { counted } from '../../core/counted.ts';
 import type { DagRun } from '../../core/types.ts';
 import { readProjectLock } from '../../scheduler/project-lock.ts';
 import { startScheduler } from '../app.ts';
@@ -37,11 +39,19 @@ export async function backfill(flags: GlobalFlags, dagId: string, options: Backf
   const day = (one: WantedRun): string => (one.interval ? describeInterval(one.interval, dag.timezone) : '');
   if (options.dryRun) {
     if (options.json) printJson(wanted.map(day));
-    else printLines([`${wanted.length} of ${all.length} days would run:`, ...wanted.map((one) => `  ${day(one)}`)]);
+    else
+      printLines([
+        `${wanted.length} of ${counted(all.length, 'day')} would run:`,
+        ...wanted.map((one) => `  ${day(one)}`),
+      ]);
     return;
   }
   if (wanted.length === 0) {
-    printLines([`All ${all.length} days are done. Run them again with --reprocess all.`]);
+    printLines([
+      all.length === 1
+        ? 'That day is done. Run it again with --reprocess all.'
+        : `All ${counted(all.length, 'day')} are done. Run them again with --reprocess all.`,
+    ]);
     return;
   }
   const holder = readProjectLock(stateFolder(project.settings));

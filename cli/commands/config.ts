@@ -11,7 +11,7 @@ export async function show(flags: GlobalFlags, options: { readonly json?: boolea
     printLines(
       table(
         ['key', 'value', 'from'],
-        rows.map(({ key, value, origin }) => [key, String(value), origin]),
+        rows.map(({ key, value, origin }) => [key, valueWords(value), origin]),
       ),
     );
 }
@@ -19,10 +19,13 @@ export async function show(flags: GlobalFlags, options: { readonly json?: boolea
 export async function explain(flags: GlobalFlags, key: string): Promise<void> {
   const { value, origin, overridden, describes, allowed } = explainSetting(await openSettings(flags), key);
   printLines([
-    `${key} = ${String(value)}`,
+    `${key} = ${valueWords(value)}`,
     `  set by   ${origin}`,
-    ...overridden.map((source) => `  hides    ${String(source.value)} (${source.origin})`),
+    ...overridden.map((source) => `  hides    ${valueWords(source.value)} (${source.origin})`),
     `  meaning  ${describes}`,
     `  allowed  ${allowed}`,
   ]);
 }
+
+/** As the reference calls them. */
+const valueWords = (value: unknown): string => (value === null ? 'none' : value === '' ? 'empty' : String(value));

@@ -1,5 +1,7 @@
 /** `assay cancel`, `clear`, `pause`, `unpause`: on the server that has the project, else on the store alone. */
+
 import { stateFolder } from '../../config/project-paths.ts';
+import { counted } from '../../core/counted.ts';
 import { readProjectLock } from '../../scheduler/project-lock.ts';
 import { withIdleScheduler } from '../app.ts';
 import { createLogger } from '../create-logger.ts';
@@ -52,7 +54,7 @@ export async function clear(
       );
   const word = options.dryRun ? 'would run again' : 'cleared';
   printLines([
-    `${cleared.length} tasks ${word}${cleared.length > 0 ? ':' : '.'}`,
+    `${counted(cleared.length, 'task')} ${word}${cleared.length > 0 ? ':' : '.'}`,
     ...cleared.map((task) => `  ${task}`),
   ]);
   if (!address && !options.dryRun && cleared.length > 0) printLines(['They run when a scheduler starts: assay server']);

@@ -1,10 +1,12 @@
 /** `assay demo`: dirty bronze generated, taken to gold through the scheduler, and every planted fault accounted for. */
+
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { bronzeLocation, type Location, lakeLocation } from '../../config/lake-location.ts';
 import { stateFolder, warehouseFile } from '../../config/project-paths.ts';
 import { ENVIRONMENTS } from '../../config/setting-keys.ts';
 import type { Settings } from '../../config/settings.ts';
+import { counted } from '../../core/counted.ts';
 import { PipelineError } from '../../core/errors.ts';
 import { addDays } from '../../core/partition.ts';
 import type { DemoPlan } from '../../demo/demo-plan.ts';
@@ -172,7 +174,7 @@ async function deliver(given: Settings, bronzeDir: string): Promise<void> {
   const store = await openStore(settings, location);
   const { objects, sizeBytes } = await uploadFolder(store, bronzeDir);
   process.stderr.write(
-    `Bronze is in ${store.displayName}: ${number(objects)} objects uploaded, ${number(sizeBytes)} bytes.\n`,
+    `Bronze is in ${store.displayName}: ${counted(objects, 'object')} uploaded, ${counted(sizeBytes, 'byte')}.\n`,
   );
 }
 
@@ -184,7 +186,7 @@ async function generate(bronzeDir: string, options: DemoFlags): Promise<DemoPlan
     throw new PipelineError('usage', `${flag} takes a whole number, not "${text}".`);
   };
   process.stderr.write(
-    `Generating ${options.days} ${options.days === '1' ? 'day' : 'days'} of bronze, about ${options.ordersPerDay} orders a day …\n`,
+    `Generating ${counted(Number(options.days), 'day')} of bronze, about ${options.ordersPerDay} orders a day …\n`,
   );
   return generateDemo({
     bronzeDir,
@@ -244,10 +246,11 @@ function whereToLook(project: Project): readonly string[] {
   const { 'server.host': host, 'server.port': port } = project.settings.values;
   return [
     `reports    ${here(reports)}/SILVER_QUALITY.md (and BRONZE_, DIMS_SNAPSHOT_, ENRICHED_, GOLD_)`,
+    ...(project.root === process.cwd() ? [] : [`project    cd ${here(project.root)}`]),
     `gold       assay query${environment} "select * from gold.fct_daily_dashboard order by metric_date"`,
     `tables     assay ls${environment}        versions   assay versions silver${environment}`,
     `quarantine ${lake.kind === 'local' ? `${here(lake.folder)}/` : addressOf(lake)}quarantine/`,
     `warehouse  ${settings.values['warehouse.kind'] === 'duckdb' ? here(warehouseFile(settings)) : 'BigQuery'}`,
-    `server     npm start, or assay server${environment}, then http://${host}:${port}`,
+    `server     assay server${environment}, then http://${host}:${port}`,
   ];
 }

@@ -1,5 +1,7 @@
 /** `assay gc`: removes versions that retention lets go, and staged files that no kept version references. */
+
 import { retentionPolicies } from '../../config/retention.ts';
+import { counted } from '../../core/counted.ts';
 import { PipelineError } from '../../core/errors.ts';
 import type { GarbageReport, ObjectCount } from '../../storage/collect-garbage.ts';
 import { openLake } from '../lake.ts';
@@ -29,7 +31,7 @@ export async function gc(flags: GlobalFlags, options: GcOptions): Promise<void> 
     show(plan, options.json ?? false);
     return;
   }
-  const question = `${summary(plan.collected)} and ${versionsIn(plan)} old versions would be deleted. Go on?`;
+  const question = `${summary(plan.collected)} and ${counted(versionsIn(plan), 'old version')} would be deleted. Go on?`;
   if (hasWork(plan) && !(await confirm(question, options.yes))) {
     throw new PipelineError('usage', 'Nothing was deleted. Say --yes to go on without being asked.');
   }
@@ -41,7 +43,7 @@ const versionsIn = ({ layers }: GarbageReport): number =>
 
 const hasWork = (plan: GarbageReport): boolean => plan.collected.objects > 0 || versionsIn(plan) > 0;
 
-const summary = ({ objects, bytes }: ObjectCount): string => `${number(objects)} files of ${number(bytes)} bytes`;
+const summary = ({ objects, bytes }: ObjectCount): string => `${counted(objects, 'file')} of ${counted(bytes, 'byte')}`;
 
 function show(report: GarbageReport, json: boolean): void {
   if (json) {

@@ -36,7 +36,8 @@ export async function metrics(flags: GlobalFlags, name: string | undefined, opti
         dimensions: mart.metrics?.dimensions ?? [],
       })),
     );
-  } else if (name === undefined) printLines(asked.flatMap(({ mart }) => inShort(mart)));
+  } else if (all.length === 0) printLines(['No mart declares metrics yet. docs/how-to/query-gold.md shows how.']);
+  else if (name === undefined) printLines(asked.flatMap(({ mart }) => inShort(mart)));
   else printLines(asked.flatMap(({ mart }) => inFull(mart)));
 }
 

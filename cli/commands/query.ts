@@ -1,10 +1,12 @@
 /** `assay query`: a GoogleSQL SELECT over published tables, or figures of a mart by name, on screen or into a file. */
+
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
 import { pipeline as pipe } from 'node:stream/promises';
 import type { QueryFormat, QueryRequest } from '../../api/ports.ts';
+import { counted } from '../../core/counted.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { PipelineError } from '../../core/errors.ts';
 import { GRAINS, type Grain, type MetricQuery } from '../../core/metric-query.ts';
@@ -69,12 +71,14 @@ export async function query(flags: GlobalFlags, sql: string | undefined, options
   if (options.output !== undefined) {
     await writeWhole(body, options.output);
     const from = publications.map(({ layer, sequence }) => `${layer} ${sequence}`).join(', ');
-    process.stderr.write(`${options.output}: ${content.rows} rows${from === '' ? '' : ` from ${from}`}\n`);
+    process.stderr.write(`${options.output}: ${counted(content.rows, 'row')}${from === '' ? '' : ` from ${from}`}\n`);
   } else if (format === 'csv' || format === 'parquet') {
     await pipe(body, process.stdout, { end: false });
   } else print(JSON.parse(await readText(body)) as JsonAnswer, format);
   if (content.truncated)
-    process.stderr.write(`Only the first ${content.rows} rows are shown. Ask for more with --limit.\n`);
+    process.stderr.write(
+      `Only the first ${counted(content.rows, 'row')} ${content.rows === 1 ? 'is' : 'are'} shown. Ask for more with --limit.\n`,
+    );
 }
 
 function print(answer: JsonAnswer, format: 'table' | 'json'): void {
@@ -98,9 +102,28 @@ async function writeWhole(body: Readable, path: string): Promise<void> {
     await pipe(body, createWriteStream(partial));
     await rename(partial, path);
   } catch (thrown) {
-    await rm(partial, { force: true });
-    throw thrown;
+    await rm(partial, { force: true }).catch(() => {});
+    throw unwritable(path, thrown);
   }
+}
+
+const UNWRITABLE: { readonly [errno: string]: string } = {
+  ENOENT: 'its folder does not exist',
+  ENOTDIR: 'its folder is a file',
+  EISDIR: 'it is a folder',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the disk is read-only',
+  ENAMETOOLONG: 'the name is too long',
+};
+
+function unwritable(path: string, thrown: unknown): unknown {
+  const why = UNWRITABLE[(thrown as NodeJS.ErrnoException).code ?? ''];
+  return why === undefined
+    ? thrown
+    : new PipelineError('usage', `${path} cannot be written: ${why}. Name another file with --output.`, {
+        cause: thrown,
+      });
 }
 
 function formatOf({ format, json, output }: QueryOptions): 'table' | QueryFormat {
@@ -108,7 +131,11 @@ function formatOf({ format, json, output }: QueryOptions): 'table' | QueryFormat
   if (json) return 'json';
   if (output === undefined) return 'table';
   const ending = /\.(json|csv|parquet)$/i.exec(output)?.[1]?.toLowerCase();
-  return (ending ?? 'csv') as QueryFormat;
+  if (ending !== undefined) return ending as QueryFormat;
+  throw new PipelineError(
+    'usage',
+    `The ending of ${output} says no format. End it in .csv, .json or .parquet, or say --format.`,
+  );
 }
 
 function askOf(sql: string | undefined, options: QueryOptions): QueryRequest['ask'] {

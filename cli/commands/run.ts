@@ -1,5 +1,6 @@
 /** `assay run`: one or several runs here, or on the server that has the project, followed to their end. */
 import { stateFolder } from '../../config/project-paths.ts';
+import { counted } from '../../core/counted.ts';
 import { readProjectLock } from '../../scheduler/project-lock.ts';
 import type { DagVersion } from '../../scheduler/store/run-store.ts';
 import { createLogger } from '../create-logger.ts';
@@ -43,7 +44,7 @@ export async function run(flags: GlobalFlags, dagId: string, options: RunOptions
   else {
     printLines(outcomes.flatMap((outcome) => outcomeLines(version.dag, outcome)));
     const unstarted = wanted.length - outcomes.length;
-    if (unstarted > 0) printLines([`${unstarted} later runs were not started, because this one failed.`]);
+    if (unstarted > 0) printLines([`${counted(unstarted, 'later run')} not started, because this one failed.`]);
   }
   process.exitCode = exitCodeOf(outcomes);
 }

@@ -92,7 +92,7 @@ describe('a held layer', () => {
     assert.equal(await gold(), FIRST);
 
     const stopped = await run();
-    assert.equal(stopped.code, 5, stopped.stdout);
+    assert.equal(stopped.code, 7, stopped.stdout);
     assert.match(stopped.stdout + stopped.stderr, /silver is held by .*totals look wrong.*assay hold silver --release/);
     assert.equal(await gold(), FIRST);
     assert.match((await cli('versions', 'silver')).stdout, /silver is held by .*totals look wrong/);

@@ -114,7 +114,7 @@ function assertWonOrGaveWay(results: readonly CliResult[]): void {
   assert.ok(results.some(({ code }) => code === 0));
   for (const { code, stdout, stderr } of results) {
     if (code === 0) continue;
-    assert.equal(code, 5, stdout + stderr);
+    assert.equal(code, 7, stdout + stderr);
     assert.match(stdout, /\((publish_conflict|state_conflict)\)/, stdout + stderr);
   }
 }

@@ -1,8 +1,10 @@
 /** A landed CSV or TSV file -> one more Parquet file of bronze, all columns as text, with lineage and manifest; once per content. */
+
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { counted } from '../../core/counted.ts';
 import { PipelineError } from '../../core/errors.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
 import { hivePartition, isoInstant } from '../../core/partition.ts';
@@ -76,7 +78,11 @@ export async function ingestLanding(
     eventDays: null,
   });
   await bronze.write(`${folder}/${MANIFEST_NAME}`, new TextEncoder().encode(manifest));
-  context.log.info(`${spec.path}: ${rows} rows into bronze ${file.path}`, { table: table.name, batchId, rows });
+  context.log.info(`${spec.path}: ${counted(rows, 'row')} into bronze ${file.path}`, {
+    table: table.name,
+    batchId,
+    rows,
+  });
 }
 
 /** Files of our manifests below the table, by manifest key. */

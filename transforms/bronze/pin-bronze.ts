@@ -1,4 +1,5 @@
 /** The bronze folders of a run's tables -> the partitions and publications that all tasks of the run read. */
+import { counted } from '../../core/counted.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
 import { isDay, parseHivePartition } from '../../core/partition.ts';
 import type { ObjectInfo, ObjectStore, PublicationReader, TaskContext, TaskHandler } from '../../core/ports.ts';
@@ -47,7 +48,9 @@ export function createPinBronzeHandler(deps: PinBronzeDeps): TaskHandler {
       const pinned = await pinTable(deps, table, context, silver?.tables[table.name]);
       bronze[table.name] = pinned.partitions;
       if (pinned.strays.length > 0) strays[table.name] = pinned.strays;
-      context.log.info(`${table.name}: ${pinned.partitions.length} bronze partitions pinned`, { table: table.name });
+      context.log.info(`${table.name}: ${counted(pinned.partitions.length, 'bronze partition')} pinned`, {
+        table: table.name,
+      });
     }
     return {
       kind: 'pinned',

@@ -1,5 +1,7 @@
 /** One mart and the warehouse -> its partitions that are not what their inputs make of them, built beside the target and staged. */
+
 import { resolve } from 'node:path';
+import { counted } from '../../core/counted.ts';
 import { PipelineError } from '../../core/errors.ts';
 import { canonicalJson } from '../../core/fingerprint.ts';
 import { hivePartition } from '../../core/partition.ts';
@@ -195,7 +197,7 @@ async function buildAndStage(
   const made = plan.fingerprints[''] ?? '';
   const contents = plan.contents ?? Object.fromEntries(Object.keys(rowsByPartition).map((value) => [value, made]));
   const filled = new Set(partitions.map(({ value }) => value));
-  context.log.info(`${mart.name}: ${partitions.length} partitions built`, { rows: rowsOf(partitions) });
+  context.log.info(`${mart.name}: ${counted(partitions.length, 'partition')} built`, { rows: rowsOf(partitions) });
   return {
     ...tableOf(mart, martState({ contents, versions })),
     unchanged: false,

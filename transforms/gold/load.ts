@@ -1,5 +1,5 @@
 /** A load task -> its one table in the warehouse, equal to what is published. */
-
+import { counted } from '../../core/counted.ts';
 import { heldTables } from '../../core/pinned-inputs.ts';
 import type { OpenWarehouse, PublicationReader, TaskContext, TaskHandler } from '../../core/ports.ts';
 import type { PublishedLayer } from '../../core/types.ts';
@@ -30,7 +30,7 @@ export function createLoadHandler(deps: LoadDeps): TaskHandler {
     try {
       const receipts = await mirrorTable(warehouse, tableDefinition(context.spec, visible), visible.published);
       const changed = receipts.filter((receipt) => receipt.changed);
-      context.log.info(`${visible.layer}.${visible.name}: ${changed.length} partitions loaded`, {
+      context.log.info(`${visible.layer}.${visible.name}: ${counted(changed.length, 'partition')} loaded`, {
         sequence: visible.sequence,
         rows: changed.reduce((sum, receipt) => sum + receipt.rows, 0),
       });
