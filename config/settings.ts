@@ -236,7 +236,11 @@ const unknownKey = (key: string, where: string): Problem =>
 
 function unknownWord(message: string, word: string, known: readonly string[], origin: string): Problem {
   const near = didYouMean(word, known);
-  const hint = near ? `Did you mean "${near}"?` : `Known: ${known.join(', ')}.`;
+  const hint = near
+    ? `Did you mean "${near}"?`
+    : known.length > 20
+      ? 'assay config show lists all.'
+      : `Known: ${known.join(', ')}.`;
   return { message: `${message}. ${hint}`, context: { key: word, origin } };
 }
 

@@ -185,13 +185,15 @@ async function generate(bronzeDir: string, options: DemoFlags): Promise<DemoPlan
     if (Number.isInteger(value) && value >= 0) return value;
     throw new PipelineError('usage', `${flag} takes a whole number, not "${text}".`);
   };
+  const days = numberOf('--days', options.days);
+  const ordersPerDay = numberOf('--orders-per-day', options.ordersPerDay);
   process.stderr.write(
-    `Generating ${counted(Number(options.days), 'day')} of bronze, about ${options.ordersPerDay} orders a day …\n`,
+    `Generating ${counted(days, 'day')} of bronze, about ${counted(ordersPerDay, 'order')} a day …\n`,
   );
   return generateDemo({
     bronzeDir,
-    days: numberOf('--days', options.days),
-    ordersPerDay: numberOf('--orders-per-day', options.ordersPerDay),
+    days,
+    ordersPerDay,
     seed: numberOf('--seed', options.seed),
   });
 }

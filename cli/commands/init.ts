@@ -1,5 +1,6 @@
 /** A folder -> a project that runs: one CSV in landing, one table, one mart, settings. */
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { PipelineError } from '../../core/errors.ts';
 import { copyBundled } from '../bundled-files.ts';
@@ -45,19 +46,15 @@ GROUP BY 1
   '.gitignore': 'data/\n.assay/\ndocs/validation_reports/\n',
 };
 
-/** Writes nothing over what is there: a folder with `specs/` is refused. */
+/** Writes nothing over what is there: only `.gitignore` and the settings may be there before. */
 export async function init(dir: string): Promise<void> {
   const root = resolve(dir);
-  const present = await readdir(root).catch(() => [] as string[]);
-  if (present.includes('specs')) {
-    throw new PipelineError(
-      'state_conflict',
-      `${dir} already has a specs/ folder. Choose another folder: assay init <dir>.`,
-    );
-  }
+  const inTheWay = obstacle(root);
+  if (inTheWay !== null)
+    throw new PipelineError('state_conflict', `${dir} ${inTheWay}. Choose another folder: assay init <dir>.`);
   for (const [path, text] of Object.entries(FILES)) {
     const target = join(root, path);
-    if (present.includes(path)) continue;
+    if (existsSync(target)) continue;
     await mkdir(dirname(target), { recursive: true });
     await writeFile(target, text);
   }
@@ -75,4 +72,12 @@ export async function init(dir: string): Promise<void> {
       '',
     ].join('\n'),
   );
+}
+
+/** What a project cannot be made over. */
+function obstacle(root: string): string | null {
+  if (existsSync(root) && !statSync(root).isDirectory()) return 'is a file';
+  if (existsSync(join(root, 'specs'))) return 'already has a specs/ folder';
+  const taken = Object.keys(FILES).find((path) => path !== '.gitignore' && existsSync(join(root, path)));
+  return taken === undefined ? null : `already has ${taken}`;
 }
