@@ -7,6 +7,7 @@ import { BigQueryFaultError, decideFault } from './errors.ts';
 import { nextJobId } from './job-ids.ts';
 import type { Labels } from './labels.ts';
 import type { BigQueryJob } from './resources.ts';
+import type { OpenWork, TimeoutHold } from './timeout-hold.ts';
 
 export interface JobRequest {
   readonly jobId: string;
@@ -31,7 +32,8 @@ export interface FinishedJob {
 
 export interface JobOptions {
   readonly client: BigQueryClient;
-  readonly use: Pick<WarehouseUse, 'holdTimeout' | 'log'>;
+  readonly use: Pick<WarehouseUse, 'log'>;
+  readonly hold: TimeoutHold;
   readonly labels: Labels;
   readonly reservation: string | null;
   readonly pricePerTib: number;
@@ -52,8 +54,6 @@ const MAX_SPENT_IDS = 100;
 export class BigQueryJobs {
   readonly #options: JobOptions;
   readonly #done: WarehouseJob[] = [];
-  readonly #active = new Map<string, 'waiting' | 'running'>();
-  #isHeld = false;
 
   constructor(options: JobOptions) {
     this.#options = options;
@@ -82,13 +82,22 @@ export class BigQueryJobs {
    * @throws BigQueryFaultError; `task_cancelled` after the job was cancelled in BigQuery
    */
   async run(request: JobRequest): Promise<FinishedJob> {
+    const open = this.#options.hold.open('working');
+    try {
+      return await this.#runOnce(request, open);
+    } finally {
+      open.close();
+    }
+  }
+
+  async #runOnce(request: JobRequest, open: OpenWork): Promise<FinishedJob> {
     const { client, use } = this.#options;
     let runs = 0;
     for (let attempt = 0; attempt < MAX_SPENT_IDS; attempt += 1) {
       const jobId = nextJobId(request.jobId, attempt);
-      const started = await this.#start(request, jobId);
+      const started = await this.#start(request, jobId, open);
       const wasOver = started.wasAdopted && started.job.status?.state === 'DONE';
-      const job = await this.#finish(request, jobId, started.job);
+      const job = await this.#finish(request, jobId, started.job, open);
       const failure = job.status?.errorResult;
       if (failure === undefined) {
         if (wasOver && request.isUsable && !(await request.isUsable(job))) continue;
@@ -113,7 +122,7 @@ export class BigQueryJobs {
     );
   }
 
-  async #start(request: JobRequest, jobId: string): Promise<{ job: BigQueryJob; wasAdopted: boolean }> {
+  async #start(request: JobRequest, jobId: string, open: OpenWork): Promise<{ job: BigQueryJob; wasAdopted: boolean }> {
     const { client, labels, reservation, use } = this.#options;
     client.assertNotCancelled();
     const configuration = {
@@ -125,7 +134,7 @@ export class BigQueryJobs {
       return { job: await client.insertJob(request.what, jobId, configuration), wasAdopted: false };
     } catch (thrown) {
       // The cancel came between two sends: the first may have been taken.
-      if (thrown instanceof PipelineError && thrown.code === 'task_cancelled') await this.#cancel(request, jobId);
+      if (thrown instanceof PipelineError && thrown.code === 'task_cancelled') await this.#cancel(request, jobId, open);
       const isTaken = thrown instanceof BigQueryFaultError && decideFault(thrown.fault, 'request').kind === 'adopt';
       if (!isTaken) throw thrown;
       // Sent more than once: the first may have been taken and its answer lost.
@@ -135,7 +144,7 @@ export class BigQueryJobs {
     }
   }
 
-  async #finish(request: JobRequest, jobId: string, started: BigQueryJob): Promise<BigQueryJob> {
+  async #finish(request: JobRequest, jobId: string, started: BigQueryJob, open: OpenWork): Promise<BigQueryJob> {
     const { client, firstPollMs } = this.#options;
     let job = started;
     try {
@@ -144,21 +153,22 @@ export class BigQueryJobs {
         job.status?.state !== 'DONE';
         pauseMs = Math.min(pauseMs * POLL_GROWTH, MAX_POLL_MS)
       ) {
-        this.#note(jobId, job.status?.state === 'PENDING' ? 'waiting' : 'running');
+        open.turnsTo(job.status?.state === 'PENDING' ? 'waiting' : 'working');
         await client.pause(pauseMs);
         job = await client.getJob(request.what, jobId);
       }
+      open.turnsTo('working');
       return job;
     } catch (thrown) {
-      if (thrown instanceof PipelineError && thrown.code === 'task_cancelled') await this.#cancel(request, jobId);
+      if (thrown instanceof PipelineError && thrown.code === 'task_cancelled') await this.#cancel(request, jobId, open);
       throw thrown;
-    } finally {
-      this.#note(jobId, null);
     }
   }
 
-  async #cancel(request: JobRequest, jobId: string): Promise<void> {
+  async #cancel(request: JobRequest, jobId: string, open: OpenWork): Promise<void> {
     const { client, use } = this.#options;
+    // Asks for the time that a cancel may take before the process is ended.
+    open.turnsTo('waiting');
     try {
       await client.cancelJob(`cancel: ${request.what}`, jobId);
       use.log.info(`BigQuery: ${request.what}: cancelled`, { jobId });
@@ -166,16 +176,6 @@ export class BigQueryJobs {
       // The task ends either way; the job then runs to its end, and a retry adopts it.
       use.log.warn(`BigQuery: ${request.what} could not be cancelled`, { jobId, error: String(thrown) });
     }
-  }
-
-  /** Held while every job of ours waits for slots and none runs. */
-  #note(jobId: string, state: 'waiting' | 'running' | null): void {
-    if (state === null) this.#active.delete(jobId);
-    else this.#active.set(jobId, state);
-    const states = [...this.#active.values()];
-    const isHeld = states.length > 0 && states.every((each) => each === 'waiting');
-    if (isHeld !== this.#isHeld) this.#options.use.holdTimeout(isHeld);
-    this.#isHeld = isHeld;
   }
 
   #account(request: JobRequest, jobId: string, job: BigQueryJob, wasAdopted: boolean): void {

@@ -25,10 +25,12 @@ import { jobsLeft, LIMITS, type QuotaAsk, refillMs, spend, updated, updatePauseM
 import type { BigQueryTable, TableRef } from './resources.ts';
 import { isPartitionedByDay, mergedFields } from './schema.ts';
 import type { BigQueryTables } from './tables.ts';
+import type { TimeoutHold } from './timeout-hold.ts';
 
 export interface LoadsOptions {
   readonly client: BigQueryClient;
   readonly jobs: BigQueryJobs;
+  readonly hold: TimeoutHold;
   readonly ledger: BigQueryLedger;
   readonly tables: BigQueryTables;
   readonly lake: LakeObjects;
@@ -359,7 +361,7 @@ function outcomesOf(step: LoadStep, { jobId, startedAtMs, endedAtMs }: FinishedJ
 }
 
 /** Waits until one more change of the table keeps within BigQuery's few in ten seconds; that wait is no work. */
-function paceOf({ client, clock, use }: LoadsOptions, { def, seen }: LoadPlan): () => Promise<void> {
+function paceOf({ client, clock, hold }: LoadsOptions, { def, seen }: LoadPlan): () => Promise<void> {
   const isPartitioned = isPartitionedByDay(def);
   let spent = seen.spent;
   return async () => {
@@ -370,11 +372,11 @@ function paceOf({ client, clock, use }: LoadsOptions, { def, seen }: LoadPlan): 
         spent = updated(spent, nowMs);
         return;
       }
-      use.holdTimeout(true);
+      const open = hold.open('waiting');
       try {
         await client.pause(pauseMs);
       } finally {
-        use.holdTimeout(false);
+        open.close();
       }
     }
   };

@@ -20,6 +20,7 @@ import { loadIntoTable } from './loads.ts';
 import { buildMartTable } from './marts.ts';
 import { swapBuiltMarts } from './swap.ts';
 import { BigQueryTables } from './tables.ts';
+import { TimeoutHold } from './timeout-hold.ts';
 
 export interface BigQueryWarehouseOptions {
   readonly projectId: string;
@@ -51,6 +52,7 @@ export interface BigQueryWarehouseOptions {
 interface Parts extends BigQueryWarehouseOptions {
   readonly client: BigQueryClient;
   readonly jobs: BigQueryJobs;
+  readonly hold: TimeoutHold;
   readonly ledger: BigQueryLedger;
   readonly tables: BigQueryTables;
 }
@@ -67,10 +69,11 @@ export async function openBigQueryWarehouse(options: BigQueryWarehouseOptions): 
     env: environment,
   });
   const client = new BigQueryClient({ ...options, signal: use.signal, log: use.log });
-  const jobs = new BigQueryJobs({ ...options, client, labels });
+  const hold = new TimeoutHold(use);
+  const jobs = new BigQueryJobs({ ...options, client, hold, labels });
   const ledger = new BigQueryLedger({ store, clock, use, backOff: (attempt, key) => client.backOff(attempt, key) });
   const tables = new BigQueryTables({ client, dataset: options.dataset, environment, labels });
-  return new BigQueryWarehouse({ ...options, client, jobs, ledger, tables });
+  return new BigQueryWarehouse({ ...options, client, jobs, hold, ledger, tables });
 }
 
 class BigQueryWarehouse implements Warehouse {

@@ -521,7 +521,58 @@ describe('a cancel', () => {
       assert.deepEqual(place.held, [true, false]);
       cancel.abort();
       await ended;
-      assert.deepEqual(place.held, [true, false]);
+      // Upon the signal it asks for the time that the cancel takes.
+      assert.deepEqual(place.held, [true, false, true, false]);
+    });
+  });
+
+  test('is due while one job of the task runs, whatever the others wait for, and is not while all wait', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      const cancel = new AbortController();
+      const nowMs = Date.now();
+      const options = { use: { ...place.use, signal: cancel.signal }, clock: { now: () => nowMs }, parallelJobs: 2 };
+      const warehouse = await place.openWith(options);
+      const [first, second, third] = await Promise.all(
+        ['2025-01-01', '2025-01-02', '2025-01-03'].map((day) => place.stage(SALES, day, rows(day, [1, '1.00']))),
+      );
+      assert.ok(first && second && third);
+      await warehouse.loadPartitions(SALES, [first.partition], []);
+      // One change is left within these ten seconds: the second load waits for the next ten, the first is started.
+      const key = '_warehouse/enriched/sales.json';
+      const ledger = JSON.parse(Buffer.from((await place.store.read(key))?.body ?? []).toString());
+      ledger.spent.recentMs = Array.from({ length: 49 }, () => nowMs);
+      await place.store.write(key, Buffer.from(JSON.stringify(ledger)));
+      place.held.length = 0;
+      place.calls.length = 0;
+
+      let state = 'RUNNING';
+      stuck(place, () => state);
+      const looks = (): number =>
+        place.calls.filter(({ method, path }) => method === 'GET' && path.startsWith('/jobs/')).length;
+      const seenAgain = async (): Promise<void> => {
+        const before = looks();
+        await until(() => looks() >= before + 2);
+      };
+      const isHeld = (): boolean => place.held.at(-1) ?? false;
+      const ended = assert.rejects(
+        warehouse.loadPartitions(SALES, [second.partition, third.partition], []),
+        hasCode('task_cancelled'),
+      );
+      await seenAgain();
+      assert.equal(inserts(place).length, 1);
+      assert.equal(isHeld(), false, 'one runs, one waits');
+      state = 'PENDING';
+      await seenAgain();
+      assert.equal(isHeld(), true, 'one waits for slots, one for the quota');
+      state = 'RUNNING';
+      await seenAgain();
+      assert.equal(isHeld(), false, 'one runs again');
+      state = 'DONE';
+      await until(() => isHeld());
+      assert.equal(inserts(place).length, 1, 'one is done, the other waits for the quota still');
+      cancel.abort();
+      await ended;
+      assert.equal(isHeld(), false, 'nothing is open');
     });
   });
 
