@@ -8,7 +8,7 @@ import { PipelineError } from '../../core/errors.ts';
 import type { ByteRange, ObjectInfo, ObjectStore, Precondition } from '../../core/ports.ts';
 import { assertKeyPrefix, assertObjectKey } from '../object-key.ts';
 import { errnoOf, isMissing, storageError } from '../storage-error.ts';
-import { ensureFolder, syncFile, syncFolder, writeNewFile } from './durable-files.ts';
+import { inFolder, removeEmptyFolders, syncFile, syncFolder, writeNewFile } from './durable-files.ts';
 import { withFileLock } from './file-lock.ts';
 
 const STREAM_CHUNK_BYTES = 1024 * 1024;
@@ -26,7 +26,7 @@ export interface LocalStoreOptions {
  * A write lands beside its target under a name that begins with a dot (never listed), is synced, and then takes the
  * target's name: by `link` where the key must be absent (the kernel lets one of many win), else by `rename` under a
  * lock file of that key, which makes compare and set one step. Folders laid elsewhere by a symbolic link are followed.
- * A generation is inode, modification time and size; a replacement always gets a later time than what it replaces.
+ * A folder goes with the last object in it. A generation is inode, modification time and size; a replacement always gets a later time than what it replaces.
  */
 export function openLocalStore(options: LocalStoreOptions): ObjectStore {
   const { root } = options;
@@ -48,21 +48,22 @@ export function openLocalStore(options: LocalStoreOptions): ObjectStore {
     read: (key) => guarded('read', key, readWhole),
 
     write: (key, body, precondition) =>
-      guarded('write', key, async (path) => {
-        await ensureFolder(dirname(path));
-        const temporary = temporaryBeside(path);
-        try {
-          await writeNewFile(temporary, body);
-          return await place(key, temporary, path, precondition);
-        } finally {
-          await rm(temporary, { force: true });
-        }
-      }),
+      guarded('write', key, (path) =>
+        inFolder(dirname(path), async () => {
+          const temporary = temporaryBeside(path);
+          try {
+            await writeNewFile(temporary, body);
+            return await place(key, temporary, path, precondition);
+          } finally {
+            await rm(temporary, { force: true });
+          }
+        }),
+      ),
 
     writeFile: (key, localPath, precondition) =>
       guarded('write', key, async (path) => {
-        await ensureFolder(dirname(path));
-        return takeOver(key, localPath, path, precondition);
+        await syncFile(localPath);
+        return inFolder(dirname(path), () => takeOver(key, localPath, path, precondition));
       }),
 
     stat: (key) =>
@@ -76,21 +77,27 @@ export function openLocalStore(options: LocalStoreOptions): ObjectStore {
     copy: (from, to, precondition) =>
       guarded('copy to', to, async (path) => {
         const source = pathOf(from);
-        if ((await statFile(source)) === null) throw objectNotFound(from, source);
-        await ensureFolder(dirname(path));
-        const temporary = temporaryBeside(path);
-        try {
-          await copyFile(source, temporary);
-          await syncFile(temporary);
-          return await place(to, temporary, path, precondition);
-        } finally {
-          await rm(temporary, { force: true });
-        }
+        return inFolder(dirname(path), async () => {
+          if ((await statFile(source)) === null) throw objectNotFound(from, source);
+          const temporary = temporaryBeside(path);
+          try {
+            await copyFile(source, temporary);
+            await syncFile(temporary);
+            return await place(to, temporary, path, precondition);
+          } finally {
+            await rm(temporary, { force: true });
+          }
+        });
       }),
 
     list: (prefix) => listObjects(root, assertKeyPrefix(prefix)),
 
-    delete: (key, precondition) => guarded('delete', key, (path) => remove(key, path, precondition)),
+    delete: (key, precondition) =>
+      guarded('delete', key, async (path) => {
+        const wasThere = await remove(key, path, precondition);
+        await removeEmptyFolders(dirname(path), root);
+        return wasThere;
+      }),
 
     localPath: (key) =>
       guarded('read', key, async (path) => {
@@ -157,8 +164,17 @@ async function place(
     precondition === 'absent'
       ? await linkNew(key, source, target)
       : await withFileLock(lockOf(target), () => replace(key, source, target, precondition));
-  await syncFolder(dirname(target));
+  await syncPlaced(dirname(target));
   return info;
+}
+
+/** Where the folder is gone, the object was written and somebody has deleted it since. */
+async function syncPlaced(folder: string): Promise<void> {
+  try {
+    await syncFolder(folder);
+  } catch (thrown) {
+    if (!isMissing(thrown)) throw thrown;
+  }
 }
 
 async function linkNew(key: string, source: string, target: string): Promise<ObjectInfo> {
@@ -206,14 +222,13 @@ async function stampAfter(path: string, older: BigIntStats): Promise<void> {
   await utimes(path, Number(atimeMs) / 1000, (Number(older.mtimeNs / 1_000_000n) + 2) / 1000);
 }
 
-/** Moves the file where one file system holds both, else copies it first. */
+/** Moves the file, which is synced, where one file system holds both, else copies it first. */
 async function takeOver(
   key: string,
   localPath: string,
   target: string,
   precondition: Precondition | undefined,
 ): Promise<ObjectInfo> {
-  await syncFile(localPath);
   try {
     return await place(key, localPath, target, precondition);
   } catch (thrown) {
@@ -237,14 +252,21 @@ async function remove(key: string, path: string, precondition: Precondition | un
     return false;
   }
   if (precondition === 'absent') throw preconditionFailed(key, 'it to be absent', 'that it exists');
-  return withFileLock(lockOf(path), async () => {
-    const current = await statFile(path);
-    assertGeneration(key, current, precondition);
-    if (current === null) return false;
-    await unlink(path);
-    await syncFolder(dirname(path));
-    return true;
-  });
+  try {
+    return await withFileLock(lockOf(path), async () => {
+      const current = await statFile(path);
+      assertGeneration(key, current, precondition);
+      if (current === null) return false;
+      await unlink(path);
+      await syncFolder(dirname(path));
+      return true;
+    });
+  } catch (thrown) {
+    if (!isMissing(thrown)) throw thrown;
+    // Somebody deleted it meanwhile, and the folder in which the lock would lie.
+    if (typeof precondition === 'object') assertGeneration(key, null, precondition);
+    return false;
+  }
 }
 
 async function* listObjects(root: string, prefix: string): AsyncIterable<ObjectInfo> {
@@ -303,12 +325,13 @@ async function leadsToFolder(path: string): Promise<boolean> {
   }
 }
 
-/** Null for a symbolic link that leads back to a folder it lies in. */
+/** Null for a symbolic link that leads back to a folder it lies in, and for a folder that has gone meanwhile. */
 async function realFolder(path: string, above: readonly string[], key: string): Promise<string | null> {
   try {
     const real = await realpath(path);
     return above.includes(real) ? null : real;
   } catch (thrown) {
+    if (isMissing(thrown)) return null;
     throw storageError(thrown, `list ${key}`, path);
   }
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -73,6 +73,71 @@ describe('the local store between processes', () => {
       await dieInLock(root, `${lock}.${token}`);
       await withFileLock(lock, async () => {});
       assert.deepEqual(await readdir(root), []);
+    }));
+});
+
+describe('the folders of a local store', () => {
+  test('go with the last object in them, but not the root, what a link leads to, or what holds anything else', () =>
+    withTempFolder(async (folder) => {
+      const root = join(folder, 'lake');
+      const store = openLocalStore({ root });
+      await mkdir(join(folder, 'big-disk'));
+      await store.write('silver/_staging/run/1/a', Buffer.from('1'));
+      await store.write('silver/_staging/run/2/b', Buffer.from('2'));
+      await store.write('foreign/k', Buffer.from('3'));
+      await writeFile(join(root, 'foreign/.part.crc'), '');
+      await symlink(join(folder, 'big-disk'), join(root, 'gold'));
+      await store.write('gold/day/k', Buffer.from('4'));
+
+      assert.equal(await store.delete('silver/_staging/run/1/a'), true);
+      assert.deepEqual(await readdir(join(root, 'silver/_staging/run')), ['2']);
+      assert.equal(await store.delete('silver/_staging/run/2/b'), true);
+      assert.equal(await store.delete('foreign/k'), true);
+      assert.equal(await store.delete('gold/day/k'), true);
+      assert.deepEqual((await readdir(root)).sort(), ['foreign', 'gold']);
+      assert.deepEqual(await readdir(join(folder, 'big-disk')), []);
+      await rm(join(root, 'foreign'), { recursive: true });
+      await unlink(join(root, 'gold'));
+      await store.write('k', Buffer.from('5'));
+      assert.equal(await store.delete('k'), true);
+      assert.equal(await store.delete('k'), false);
+      assert.deepEqual(await readdir(root), []);
+    }));
+
+  test('are made again under a writer from whom they were just taken: no write, copy, delete or listing fails', () =>
+    withTempFolder(async (root) => {
+      const folder = join(root, 'lake');
+      const store = openLocalStore({ root: folder });
+      await store.write('source', Buffer.from('source'));
+      const writings: readonly ((key: string) => Promise<unknown>)[] = [
+        (key) => store.write(key, Buffer.from(key)),
+        (key) => store.write(key, Buffer.from(key), 'absent'),
+        (key) => store.copy('source', key),
+        async (key) => {
+          const local = join(root, key.replaceAll('/', '-'));
+          await writeFile(local, key);
+          return store.writeFile(key, local);
+        },
+      ];
+      const writers = writings.map(async (write, writer) => {
+        for (let round = 0; round < 40; round += 1) {
+          const key = `a/b/${writer}-${round}`;
+          await write(key);
+          assert.equal(Buffer.from((await store.read(key))?.body ?? []).toString(), writer === 2 ? 'source' : key);
+          // Two at once: one of them is told that it was there, and neither fails.
+          const deleted = await Promise.all([store.delete(key), store.delete(key)]);
+          assert.deepEqual(deleted.sort(), [false, true]);
+        }
+      });
+      let areWriting = true;
+      const reader = (async () => {
+        while (areWriting) for await (const { key } of store.list('')) assert.match(key, /^(source|a\/b\/\d-\d+)$/);
+      })();
+      await Promise.all(writers).finally(() => {
+        areWriting = false;
+      });
+      await reader;
+      assert.deepEqual(await readdir(folder), ['source']);
     }));
 });
 
