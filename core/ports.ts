@@ -46,6 +46,13 @@ export interface ObjectInfo {
   readonly crc32c: string | null;
 }
 
+/** What an object that never changes was written with; a DataFile is one. Whoever knows it need not ask the store what is there. */
+export interface ObjectContent {
+  readonly sizeBytes: number;
+  /** Base64 of the big-endian CRC-32C. */
+  readonly crc32c: string;
+}
+
 /** Bytes `[start, end)` of an object; without `end`, to its end. A negative start counts from the end, as in `Array.slice`. */
 export interface ByteRange {
   readonly start: number;
@@ -69,8 +76,11 @@ export interface ObjectStore {
   read(key: string): Promise<{ readonly body: Uint8Array; readonly generation: string } | null>;
   /** What `list` would say of this one key; null where it does not exist. */
   stat(key: string): Promise<ObjectInfo | null>;
-  /** The bytes in chunks, of one generation throughout, in bounded memory. Throws `object_not_found`; a range past the end is empty. */
-  stream(key: string, range?: ByteRange): AsyncIterable<Uint8Array>;
+  /**
+   * The bytes in chunks, of one generation throughout, in bounded memory. Throws `object_not_found`; a range past the end is empty.
+   * A remote store that is told the `content` saves a look; read whole, other bytes are `data_unreadable`.
+   */
+  stream(key: string, range?: ByteRange, content?: ObjectContent): AsyncIterable<Uint8Array>;
   /** Writes whole or not at all; durable when it returns. */
   write(key: string, body: Uint8Array, precondition?: Precondition): Promise<ObjectInfo>;
   /** Takes over a local file: the store may move or copy it. */
@@ -81,8 +91,11 @@ export interface ObjectStore {
   list(prefix: string): AsyncIterable<ObjectInfo>;
   /** True where it was there. */
   delete(key: string, precondition?: Precondition): Promise<boolean>;
-  /** A path on this machine from which engines read the object; remote stores keep a bounded cache. Not to be written to. */
-  localPath(key: string): Promise<string>;
+  /**
+   * A path on this machine from which engines read the object. Not to be written to. Remote stores keep a bounded cache: of an
+   * object with `content`, a copy that is there is handed out unasked, and bytes that are not these are `data_unreadable`.
+   */
+  localPath(key: string, content?: ObjectContent): Promise<string>;
   /** Address of the object for other programs: `gs://bucket/prefix/key`, `s3://…`, `file:///…`. */
   uri(key: string): string;
   /** For messages: `data/ecommerce/` or `gs://bucket/prefix/`. */

@@ -16,7 +16,7 @@ export function createLakeFiles(store: ObjectStore): LakeObjects {
     uri: (file) => store.uri(file.key),
     tail: async (file, bytes) => {
       const chunks: Uint8Array[] = [];
-      for await (const chunk of store.stream(file.key, { start: -bytes })) chunks.push(chunk);
+      for await (const chunk of store.stream(file.key, { start: -bytes }, file)) chunks.push(chunk);
       return Buffer.concat(chunks);
     },
   };
@@ -27,7 +27,7 @@ export function createBronzeFiles(store: ObjectStore): BronzeFiles {
 }
 
 async function verifiedPath(store: ObjectStore, file: DataFile): Promise<string> {
-  const path = await store.localPath(file.key);
+  const path = await store.localPath(file.key, file);
   const sizeBytes = await sizeOf(path, file.key);
   if (sizeBytes === file.sizeBytes) return path;
   throw new PipelineError(

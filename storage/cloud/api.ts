@@ -35,10 +35,10 @@ export interface CloudApi {
   /** Files up to this size are sent in one request. */
   readonly oneRequestBytes: number;
   head(name: string): Promise<CloudObject | null>;
-  /** The whole object, or bytes `[start, end)` of one generation; null where that is not there. */
+  /** The whole object, or bytes `[start, end)` of one generation, null: of that which is there; null where it is not. */
   read(
     name: string,
-    part: { readonly generation: string; readonly start: number; readonly end: number } | null,
+    part: { readonly generation: string | null; readonly start: number; readonly end: number } | null,
   ): Promise<CloudPiece | null>;
   put(name: string, body: Uint8Array, digest: FileDigest, order: WriteOrder): Promise<CloudObject>;
   /** Many requests; each is repeated by itself, so that a fault half-way costs one chunk. One chunk is held in memory. */

@@ -13,7 +13,8 @@ export interface CacheOptions {
 
 /** What tells one content of an address from another. */
 export interface CachedVersion {
-  readonly generation: string;
+  /** Null: of an object that never changes, which its checksum names. */
+  readonly generation: string | null;
   readonly sizeBytes: number;
   readonly crc32c: string | null;
 }

@@ -3,16 +3,16 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { crc32c as update } from '@node-rs/crc32';
-import type { ByteRange, ObjectInfo, ObjectStore, Precondition } from '../../core/ports.ts';
+import type { ByteRange, ObjectContent, ObjectInfo, ObjectStore, Precondition } from '../../core/ports.ts';
 import { crc32cOf, digestFile, encodeCrc32c, type FileDigest } from '../crc32c.ts';
 import { assertKeyPrefix, assertObjectKey } from '../object-key.ts';
 import { storageError } from '../storage-error.ts';
 import type { CloudApi, CloudObject, WriteOrder } from './api.ts';
 import { type CloudAction, cloudError } from './error.ts';
-import { CloudFault } from './fault.ts';
+import { CloudFault, type CloudFaultKind } from './fault.ts';
 import { type CacheOptions, openObjectCache } from './object-cache.ts';
 import { createRetry, DEFAULT_PATIENCE_MS } from './retry.ts';
-import { streamObject } from './stream.ts';
+import { type StreamedObject, streamObject } from './stream.ts';
 
 const PAGE_KEYS = 1_000;
 
@@ -166,12 +166,40 @@ export function openCloudStore(api: CloudApi, options: CloudStoreOptions): Objec
     });
   }
 
-  async function* stream(key: string, range: ByteRange): AsyncGenerator<Uint8Array> {
+  /** What is to be read; where its content is known, without a look. */
+  async function locate(name: string, content: ObjectContent | undefined): Promise<StreamedObject> {
+    // A range of nothing cannot be asked for.
+    if (content !== undefined && content.sizeBytes > 0) {
+      const { sizeBytes, crc32c } = content;
+      return { name, sizeBytes, crc32c, generation: null };
+    }
+    const object = await head(name);
+    if (object === null) throw new CloudFault('missing', 'it does not exist');
+    return object;
+  }
+
+  /** A read without a look failed: the look tells whether object or bucket is missing, or something else is there. */
+  async function explained(thrown: unknown, name: string, content: ObjectContent | undefined): Promise<unknown> {
+    const kinds: readonly CloudFaultKind[] = ['missing', 'corrupt', 'rejected'];
+    if (content === undefined || !(thrown instanceof CloudFault) || !kinds.includes(thrown.kind)) return thrown;
+    const found = await head(name);
+    if (found === null || found.sizeBytes === content.sizeBytes) return thrown;
+    const what = `it has ${found.sizeBytes} bytes, but ${content.sizeBytes} were written`;
+    return new CloudFault('corrupt', what, { mayRepeat: false, cause: thrown });
+  }
+
+  async function* stream(
+    key: string,
+    range: ByteRange,
+    content: ObjectContent | undefined,
+  ): AsyncGenerator<Uint8Array> {
     const name = nameOf(key);
     try {
-      const object = await head(name);
-      if (object === null) throw new CloudFault('missing', 'it does not exist');
-      yield* streamObject(api, retry, object, range);
+      try {
+        yield* streamObject(api, retry, await locate(name, content), range);
+      } catch (thrown) {
+        throw await explained(thrown, name, content);
+      }
     } catch (thrown) {
       throw cloudError(thrown, api, 'read', name);
     }
@@ -205,17 +233,20 @@ export function openCloudStore(api: CloudApi, options: CloudStoreOptions): Objec
         const found = await head(name);
         return found === null ? null : infoOf(found);
       }),
-    stream: (key, range) => stream(key, range ?? { start: 0 }),
+    stream: (key, range, content) => stream(key, range ?? { start: 0 }, content),
     write: (key, body, precondition) => guarded('write', key, (name) => put(name, body, precondition)),
     writeFile: (key, path, precondition) => guarded('write', key, (name) => putFile(name, path, precondition)),
     copy: (from, to, precondition) => guarded('write', to, (name) => copy(nameOf(from), name, precondition)),
     list: (keyPrefix) => list(assertKeyPrefix(keyPrefix)),
     delete: (key, precondition) => guarded('delete', key, (name) => remove(name, precondition)),
-    localPath: (key) =>
+    localPath: (key, content) =>
       guarded('read', key, async (name) => {
-        const object = await head(name);
-        if (object === null) throw new CloudFault('missing', 'it does not exist');
-        return cache.path(uri(key), object, () => streamObject(api, retry, object, { start: 0 }));
+        try {
+          const object = await locate(name, content);
+          return await cache.path(uri(key), object, () => streamObject(api, retry, object, { start: 0 }));
+        } catch (thrown) {
+          throw await explained(thrown, name, content);
+        }
       }),
   };
 }

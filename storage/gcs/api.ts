@@ -90,11 +90,12 @@ export function openGcsApi(storage: Storage, bucket: string, proxy: HttpProxy | 
         // Without the first of these headers, an object stored as gzip would arrive unpacked and its length be unknown.
         const headers: Record<string, string> = { 'accept-encoding': 'gzip', 'cache-control': 'no-store' };
         if (part !== null) headers.range = `bytes=${part.start}-${part.end - 1}`;
-        const query = { alt: 'media', ...(part === null ? {} : { generation: part.generation }) };
+        const wanted = part?.generation ?? null;
+        const query = { alt: 'media', ...(wanted === null ? {} : { generation: wanted }) };
         const answer = await ask({ method: 'GET', url: urlOf(name), headers }, query);
-        const generation = part?.generation ?? answer.headers['x-goog-generation'];
+        const generation = wanted ?? answer.headers['x-goog-generation'];
         if (generation !== undefined) return { body: answer.body, generation, crc32c: hashOf(answer) };
-        return readNamedGeneration(api, name);
+        return readNamedGeneration(api, name, part);
       }),
 
     put: async (name, body, digest, order) => {
@@ -222,12 +223,16 @@ function credentialsFault(thrown: unknown): unknown {
 }
 
 /** For servers that do not name the generation of what they send. */
-async function readNamedGeneration(api: CloudApi, name: string): ReturnType<CloudApi['read']> {
+async function readNamedGeneration(
+  api: CloudApi,
+  name: string,
+  part: { readonly start: number; readonly end: number } | null,
+): ReturnType<CloudApi['read']> {
   const found = await api.head(name);
   if (found === null) return null;
   const { generation, sizeBytes, crc32c } = found;
   if (sizeBytes === 0) return { body: new Uint8Array(), generation, crc32c };
-  const piece = await api.read(name, { generation, start: 0, end: sizeBytes });
+  const piece = await api.read(name, { generation, start: part?.start ?? 0, end: part?.end ?? sizeBytes });
   if (piece === null) throw new CloudFault('transient', 'it was replaced while it was read');
   return { ...piece, crc32c };
 }

@@ -72,7 +72,8 @@ export function openS3Api(client: S3Client, bucket: string, sizes: Partial<S3Siz
             Bucket: bucket,
             Key: name,
             ChecksumMode: 'ENABLED',
-            ...(part === null ? {} : { IfMatch: part.generation, Range: `bytes=${part.start}-${part.end - 1}` }),
+            ...(part === null ? {} : { Range: `bytes=${part.start}-${part.end - 1}` }),
+            ...(part === null || part.generation === null ? {} : { IfMatch: part.generation }),
           }),
         );
         const body = (await found.Body?.transformToByteArray()) ?? new Uint8Array();

@@ -351,6 +351,29 @@ export function objectStoreContract(name: string, withStore: WithStore, options:
       assert.equal(await readText(store, 'to'), '1');
     });
 
+    law(
+      'reads an object of known content like any other, whole, in part and as a path, and says which is missing',
+      async (store) => {
+        const body = bytesOf(5 * 1024 * 1024 + 3);
+        const content = { sizeBytes: body.byteLength, crc32c: crc32cOf(body) };
+        await store.write('t/part.parquet', body);
+        await store.write('t/empty', Buffer.alloc(0));
+        for (const range of [undefined, { start: -7 }, { start: 3, end: 9 }, { start: body.byteLength - 2 }]) {
+          const chunks: Uint8Array[] = [];
+          for await (const chunk of store.stream('t/part.parquet', range, content)) chunks.push(chunk);
+          assert.ok(body.subarray(range?.start ?? 0, range?.end).equals(Buffer.concat(chunks)), JSON.stringify(range));
+        }
+        const path = await store.localPath('t/part.parquet', content);
+        assert.ok(body.equals(await readFile(path)));
+        const nothing = { sizeBytes: 0, crc32c: crc32cOf(Buffer.alloc(0)) };
+        assert.equal((await readFile(await store.localPath('t/empty', nothing))).byteLength, 0);
+        await assert.rejects(store.localPath('t/none.parquet', content), withCode('object_not_found'));
+        await assert.rejects(async () => {
+          for await (const _ of store.stream('t/none.parquet', undefined, content));
+        }, withCode('object_not_found'));
+      },
+    );
+
     law('gives engines a local path, and says which object is missing', async (store) => {
       await store.write('t/part.parquet', text('rows'));
       assert.equal(await readFile(await store.localPath('t/part.parquet'), 'utf8'), 'rows');

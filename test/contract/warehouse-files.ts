@@ -7,6 +7,7 @@ import { dataPartition } from '../../core/stage-partitions.ts';
 import type { DataPartition } from '../../core/types.ts';
 import { DuckDbSession } from '../../engine/duckdb-session.ts';
 import { literal } from '../../engine/sql-text.ts';
+import { crc32cOf } from '../../storage/crc32c.ts';
 
 export interface WrittenPartition {
   readonly def: WarehouseTableDef;
@@ -32,13 +33,7 @@ export async function writePartition(
   await session.run(`COPY (${query}) TO ${literal(localPath)} (FORMAT parquet)`);
   const { rows } = await session.one(`SELECT count(*) AS rows FROM read_parquet(${literal(localPath)})`);
   const bytes = await readFile(localPath);
-  const crc32c = createHash('sha256').update(bytes).digest('base64').slice(0, 8);
-  const file = {
-    key: localPath,
-    rows: Number(rows),
-    sizeBytes: bytes.length,
-    crc32c,
-  };
+  const file = { key: localPath, rows: Number(rows), sizeBytes: bytes.length, crc32c: crc32cOf(bytes) };
   return { def, partition: dataPartition(value, [file]), localPath };
 }
 

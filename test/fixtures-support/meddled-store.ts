@@ -17,14 +17,14 @@ export function meddledStore(store: ObjectStore, meddle: Meddler): ObjectStore {
     uri: (key) => store.uri(key),
     read: (key) => meddle(() => store.read(key)),
     stat: (key) => meddle(() => store.stat(key)),
-    stream: async function* (key, range) {
-      yield* await meddle(() => collect(store.stream(key, range)));
+    stream: async function* (key, range, content) {
+      yield* await meddle(() => collect(store.stream(key, range, content)));
     },
     copy: (from, to, precondition) => meddle(() => store.copy(from, to, precondition)),
     write: (key, body, precondition) => meddle(() => store.write(key, body, precondition)),
     writeFile: (key, path, precondition) => meddle(() => store.writeFile(key, path, precondition)),
     delete: (key, precondition) => meddle(() => store.delete(key, precondition)),
-    localPath: (key) => meddle(() => store.localPath(key)),
+    localPath: (key, content) => meddle(() => store.localPath(key, content)),
     list: async function* (prefix) {
       yield* await meddle(() => collect(store.list(prefix)));
     },

@@ -1,17 +1,21 @@
 /** What the stores in clouds decide, and what they do with answers that break off. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { PipelineError } from '../../core/errors.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { CloudFault, kindOfStatus, parseRetryAfter } from '../../storage/cloud/fault.ts';
+import type { CacheOptions } from '../../storage/cloud/object-cache.ts';
 import { createRetry, pauseMs } from '../../storage/cloud/retry.ts';
 import { resolveRange } from '../../storage/cloud/stream.ts';
 import { crc32cOf } from '../../storage/crc32c.ts';
 import { openGcsStore } from '../../storage/gcs/store.ts';
 import { spansOf } from '../../storage/s3/multipart.ts';
+import { withTempFolder } from '../fixtures-support/temp-folder.ts';
 
 const MIB = 1024 * 1024;
 
@@ -127,6 +131,7 @@ describe('parts of an upload', () => {
 async function withServer(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
   work: (store: ObjectStore) => Promise<void>,
+  cache: CacheOptions = { folder: '/nowhere', maxBytes: 0 },
 ): Promise<void> {
   const server = createServer((request, response) => {
     request.resume().on('end', () => answer(request, response));
@@ -134,7 +139,6 @@ async function withServer(
   await once(server, 'listening');
   try {
     const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const cache = { folder: '/nowhere', maxBytes: 0 };
     await work(openGcsStore({ bucket: 'b', prefix: '', cache, projectId: null, keyFile: null, endpoint }));
   } finally {
     server.closeAllConnections();
@@ -241,4 +245,92 @@ describe('an answer of Cloud Storage', () => {
       },
     );
   });
+});
+
+/** A server with the object `k`, and what is asked of it there: `look`, or bytes of a generation. */
+function objectServer(body: () => Buffer | null) {
+  const requests: string[] = [];
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://server');
+    if (pathname.endsWith('/o')) return void response.end('{}');
+    const found = body();
+    const isMedia = searchParams.get('alt') === 'media';
+    const [, start, end] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? [];
+    requests.push(isMedia ? `${start}-${end} of ${searchParams.get('generation') ?? 'any'}` : 'look');
+    if (found === null) return void response.writeHead(404).end('Not Found');
+    if (!isMedia) return void response.end(resource(found));
+    const piece = found.subarray(Number(start), Number(end) + 1);
+    response.writeHead(206, { 'content-length': piece.byteLength, 'x-goog-generation': '7' }).end(piece);
+  };
+  return { requests, answer };
+}
+
+describe('an object whose content is known', () => {
+  const contentOf = (body: Buffer) => ({ sizeBytes: body.byteLength, crc32c: crc32cOf(body) });
+
+  test('is brought by one request and then asked for no more, neither by this store nor by the next', () =>
+    withTempFolder(async (folder) => {
+      const body = Buffer.from('rows');
+      const { requests, answer } = objectServer(() => body);
+      const readIt = async (store: ObjectStore): Promise<void> => {
+        assert.deepEqual(await readFile(await store.localPath('k', contentOf(body))), body);
+        assert.deepEqual(await readFile(await store.localPath('k', contentOf(body))), body);
+      };
+      await withServer(answer, readIt, { folder, maxBytes: 1e8 });
+      await withServer(answer, readIt, { folder, maxBytes: 1e8 });
+      assert.deepEqual(requests, ['0-3 of any']);
+    }));
+
+  test('is read to its end in the generation in which it was begun', () =>
+    withTempFolder(async (folder) => {
+      const body = Buffer.alloc(4 * MIB + 5, 'abc');
+      const { requests, answer } = objectServer(() => body);
+      await withServer(
+        answer,
+        async (store) => assert.deepEqual(await readFile(await store.localPath('k', contentOf(body))), body),
+        { folder, maxBytes: 1e8 },
+      );
+      assert.deepEqual(requests, [`0-${4 * MIB - 1} of any`, `${4 * MIB}-${4 * MIB + 4} of 7`]);
+    }));
+
+  test('gives its last bytes by one request', async () => {
+    const body = Buffer.from('rows PAR1');
+    const { requests, answer } = objectServer(() => body);
+    await withServer(answer, async (store) => {
+      for await (const chunk of store.stream('k', { start: -4 }, contentOf(body)))
+        assert.equal(chunk.toString(), 'PAR1');
+    });
+    assert.deepEqual(requests, ['5-8 of any']);
+  });
+
+  test('is never taken from other bytes, which are told apart from a missing object and are not kept', () =>
+    withTempFolder(async (folder) => {
+      let body: Buffer | null = null;
+      const { answer } = objectServer(() => body);
+      await withServer(
+        answer,
+        async (store) => {
+          const content = contentOf(Buffer.from('rows'));
+          const refused = (code: string, ...says: readonly RegExp[]) =>
+            assert.rejects(store.localPath('k', content), (thrown) => {
+              assert.ok(thrown instanceof PipelineError);
+              assert.equal(thrown.code, code);
+              for (const pattern of says) assert.match(thrown.message, pattern);
+              return true;
+            });
+          await refused('object_not_found', /gs:\/\/b\/k/);
+          body = Buffer.from('rowz');
+          await refused('data_unreadable', /its bytes have the crc32c .*, it was written with/);
+          body = Buffer.from('ro');
+          await refused('data_unreadable', /it has 2 bytes, but 4 were written/);
+          body = Buffer.from('other rows');
+          await refused('data_unreadable', /it has 10 bytes, but 4 were written/);
+          body = Buffer.from('rows');
+          assert.equal(await readFile(await store.localPath('k', content), 'utf8'), 'rows');
+          body = null;
+          assert.equal(await readFile(await store.localPath('k', content), 'utf8'), 'rows');
+        },
+        { folder, maxBytes: 1e8 },
+      );
+    }));
 });
