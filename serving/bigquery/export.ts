@@ -1,7 +1,7 @@
 /** A built mart in BigQuery -> canonical Parquet on this machine, one file a partition, the same bytes for the same rows. */
 import { randomUUID } from 'node:crypto';
 import { PipelineError } from '../../core/errors.ts';
-import type { ObjectStore, Warehouse, WarehouseTableDef, WarehouseUse } from '../../core/ports.ts';
+import type { ObjectInfo, ObjectStore, Warehouse, WarehouseTableDef, WarehouseUse } from '../../core/ports.ts';
 import { DuckDbSession, fileList } from '../../engine/duckdb-session.ts';
 import { identifiers } from '../../engine/sql-text.ts';
 import { writePartitions } from '../../engine/write-partitions.ts';
@@ -40,10 +40,14 @@ export async function exportBuiltMart(
   const build = (await ledger.read(tables.ref(def)))?.build ?? null;
   if (build?.state !== 'built') throw nothingBuilt(def);
   if (Object.keys(build.partitions).length === 0) return [];
-  const prefix = await extract(options, def, build);
+  const objects: ObjectInfo[] = [];
+  for await (const object of store.list(await extract(options, def, build))) objects.push(object);
   try {
     const paths: string[] = [];
-    for await (const { key } of store.list(prefix)) paths.push(await store.localPath(key));
+    for (const { key, sizeBytes, crc32c } of objects) {
+      // Nobody writes there again.
+      paths.push(await store.localPath(key, crc32c === null ? undefined : { sizeBytes, crc32c }));
+    }
     await using session = await DuckDbSession.open({ signal: use.signal, tempDir: use.tempDir });
     const columns = columnSchemas(def);
     const names = columns.map(({ name }) => name);
@@ -56,7 +60,7 @@ export async function exportBuiltMart(
     });
     return written.map(({ value, localPath, rows }) => ({ partition: value, localPath, rows }));
   } finally {
-    for await (const { key } of store.list(prefix)) await store.delete(key);
+    for (const { key } of objects) await store.delete(key);
   }
 }
 

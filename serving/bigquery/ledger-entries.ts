@@ -20,8 +20,11 @@ export interface LedgerEntry {
 
 /** What a mart's build has put beside its target. */
 export interface BuildRecord {
-  /** `building`: begun; a repeat goes on with the same token, and so with the same job ids. */
-  readonly state: 'building' | 'built';
+  /**
+   * `building`: begun; a repeat goes on with the same token, and so with the same job ids. `spent`: all of it is visible, and its
+   * table is dropped; it stays here so that whoever comes next drops what a crash left.
+   */
+  readonly state: 'building' | 'built' | 'spent';
   readonly token: string;
   /** Hash of query, columns, days and fingerprints: what is built. */
   readonly identity: string;
@@ -87,6 +90,16 @@ export function loadedFingerprints(partitions: TableLedger['partitions']): Reado
 
 export function turnOf(ledger: TableLedger, partition: string): JobTurn {
   return { epoch: ledger.epoch, after: ledger.partitions[partition]?.jobId ?? null };
+}
+
+/** The build is spent where all of it is there. */
+export function withSpent(ledger: TableLedger, token: string): TableLedger {
+  const { build, partitions } = ledger;
+  if (build?.state !== 'built' || build.token !== token) return ledger;
+  const isThere = Object.entries(build.partitions).every(
+    ([partition, made]) => partitions[partition]?.fingerprint === made.fingerprint,
+  );
+  return isThere ? { ...ledger, build: { ...build, state: 'spent', partitions: {} } } : ledger;
 }
 
 /** What a finished job made of a partition. */

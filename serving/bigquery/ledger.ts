@@ -1,6 +1,6 @@
 /** The lake's store -> what is known of each table in BigQuery: one object a table, changed by compare-and-set. */
 import { PipelineError } from '../../core/errors.ts';
-import type { Clock, ObjectStore, WarehouseUse } from '../../core/ports.ts';
+import type { Clock, ObjectStore, Precondition, WarehouseUse } from '../../core/ports.ts';
 import { type LedgerOf, newLedger, type TableLedger } from './ledger-entries.ts';
 import type { TableRef } from './resources.ts';
 
@@ -12,6 +12,12 @@ export interface LedgerOptions {
   readonly backOff: (attempt: number, key: string) => Promise<void>;
 }
 
+interface Seen {
+  readonly ledger: TableLedger | null;
+  readonly body: Uint8Array | null;
+  readonly condition: Precondition;
+}
+
 const PREFIX = '_warehouse/';
 const MAX_TRIES = 30;
 
@@ -21,15 +27,16 @@ const MAX_TRIES = 30;
  */
 export class BigQueryLedger {
   readonly #options: LedgerOptions;
+  /** As it was last read or written here. A change begins with it: where it is not so any more, its condition fails. */
+  readonly #seen = new Map<string, Seen>();
 
   constructor(options: LedgerOptions) {
     this.#options = options;
   }
 
-  /** Null where nothing was ever noted. */
+  /** What stands there now; null where nothing was ever noted. */
   async read(table: TableRef): Promise<TableLedger | null> {
-    const found = await this.#options.store.read(keyOf(table));
-    return found === null ? null : this.#parse(table, found.body);
+    return (await this.#look(table)).ledger;
   }
 
   /**
@@ -40,23 +47,37 @@ export class BigQueryLedger {
   async update(table: TableRef, change: (ledger: TableLedger) => TableLedger): Promise<TableLedger> {
     const { store, backOff } = this.#options;
     const key = keyOf(table);
-    for (let tries = 1; ; tries += 1) {
-      const found = await store.read(key);
-      const before = found === null ? this.#begin(table) : this.#parse(table, found.body);
+    const known = this.#seen.get(key);
+    let seen = known ?? (await this.#look(table));
+    // What was seen some time ago may be long out of date: that it is costs no pause.
+    for (let tries = known === undefined ? 1 : 0; ; tries += 1) {
+      const before = seen.ledger ?? this.#begin(table);
       const after = { ...change(before), sequence: before.sequence + 1 };
       const body = Buffer.from(`${JSON.stringify(after, null, 1)}\n`);
       try {
-        await store.write(key, body, found === null ? 'absent' : { generation: found.generation });
+        const { generation } = await store.write(key, body, seen.condition);
+        this.#seen.set(key, { ledger: after, body, condition: { generation } });
         return after;
       } catch (thrown) {
         if (!(thrown instanceof PipelineError) || thrown.code !== 'precondition_failed') throw thrown;
+        seen = await this.#look(table);
         // A lost reply looks the same as a lost race.
-        const now = await store.read(key);
-        if (now !== null && body.equals(now.body)) return after;
+        if (seen.body !== null && body.equals(seen.body)) return after;
         if (tries === MAX_TRIES) throw tooBusy(store, key, thrown);
-        await backOff(Math.min(tries, 3), `${key} ${this.#seed()}`);
+        if (tries > 0) await backOff(Math.min(tries, 3), `${key} ${this.#seed()}`);
       }
     }
+  }
+
+  async #look(table: TableRef): Promise<Seen> {
+    const key = keyOf(table);
+    const found = await this.#options.store.read(key);
+    const seen: Seen =
+      found === null
+        ? { ledger: null, body: null, condition: 'absent' }
+        : { ledger: this.#parse(table, found.body), body: found.body, condition: { generation: found.generation } };
+    this.#seen.set(key, seen);
+    return seen;
   }
 
   /** `dataset.table` of all that were ever noted, for did-you-mean. */

@@ -78,12 +78,12 @@ export async function loadIntoTable(
   const present = presentPartitions(entries);
   const changed = partitions.filter(({ value, fingerprint }) => loaded.get(value) !== fingerprint);
   const gone = removed.filter((value) => present.has(value));
+  let after = known;
   if (changed.length > 0 || gone.length > 0) {
     const { lake, use } = options;
     await checkTails(def, changed, { lake, tempDir: use.tempDir, signal: use.signal });
-    await replace(options, { def, ref, live }, changed, gone);
+    after = await replace(options, { def, ref, live }, changed, gone);
   }
-  const after = await options.ledger.read(ref);
   return partitions.map((partition) => ({
     table: displayName(def),
     partition: partition.value,
@@ -94,12 +94,13 @@ export async function loadIntoTable(
   }));
 }
 
+/** @returns the ledger afterwards */
 async function replace(
   options: LoadsOptions,
   table: Omit<LoadPlan, 'seen'>,
   changed: readonly DataPartition[],
   gone: readonly string[],
-): Promise<void> {
+): Promise<TableLedger> {
   const { ledger, clock } = options;
   const isPartitioned = isPartitionedByDay(table.def);
   const ask = (): QuotaAsk => ({ kind: 'load', isPartitioned, nowMs: clock.now() });
@@ -116,8 +117,8 @@ async function replace(
   });
   const steps = stepsOf(options, { ...table, seen }, changed, gone);
   const within = withinQuota(steps, allowed);
-  await runSteps(options, { ...table, seen }, within);
-  if (within.length === steps.length) return;
+  const after = await runSteps(options, { ...table, seen }, within);
+  if (within.length === steps.length) return after;
   const left = steps.length - within.length;
   throw new PipelineError(
     'warehouse_quota',
@@ -315,21 +316,23 @@ function identityOf(
 }
 
 /** All that ended well is remembered before a failure is told, so that the next try has less to do. */
-async function runSteps(options: LoadsOptions, plan: LoadPlan, steps: readonly LoadStep[]): Promise<void> {
+async function runSteps(options: LoadsOptions, plan: LoadPlan, steps: readonly LoadStep[]): Promise<TableLedger> {
   const pace = paceOf(options, plan);
   const tasks = steps.map((step) => async () => {
     if (step.loads > 0) await pace();
     return outcomesOf(step, await step.run());
   });
   const { done, failures } = await sideBySide(tasks, options.parallelJobs);
+  let after = plan.seen;
   if (done.length > 0) {
     const created = await createdAfter(options, plan);
-    await options.ledger.update(plan.ref, (current) => ({
+    after = await options.ledger.update(plan.ref, (current) => ({
       ...withOutcomes(current, plan.seen, done.flat()),
       ...(current.epoch === plan.seen.epoch ? { tableCreated: created } : {}),
     }));
   }
   if (failures.length > 0) throw failures[0];
+  return after;
 }
 
 /** A whole table that was truncated may count as made anew. */

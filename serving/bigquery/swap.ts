@@ -21,6 +21,7 @@ import {
   type TableLedger,
   turnOf,
   withOutcomes,
+  withSpent,
 } from './ledger-entries.ts';
 import { inPartitions, partitionRef, quoted, quotedTable } from './names.ts';
 import { jobsLeft, LIMITS, type QuotaAsk, refillMs, spend } from './quota.ts';
@@ -116,15 +117,16 @@ async function swapWhatIsMissing(
     }
   }
   if (failures.length > 0) throw failures[0];
-  await mapParallel(ready, MARTS_AT_ONCE, (each) => forgetBuild(options, each));
+  const unchanged = ready.filter((each) => !changing.includes(each));
+  await mapParallel(unchanged, MARTS_AT_ONCE, (each) => forgetBuild(options, each));
 }
 
 async function plan(options: SwapOptions, build: SwapBuild, removed: readonly string[]): Promise<MartSwap> {
   const { ledger, tables } = options;
   const { def, days, fingerprints } = build;
   const ref = tables.ref(def);
-  const known = await ledger.read(ref);
-  const entries = entriesOf(known, (await tables.get(def))?.creationTime ?? null);
+  const [known, live] = await Promise.all([ledger.read(ref), tables.get(def)]);
+  const entries = entriesOf(known, live?.creationTime ?? null);
   const loaded = loadedFingerprints(entries);
   const present = [...presentPartitions(entries)].sort();
   const wanted = new Map(Object.entries(fingerprints).filter(([partition, made]) => loaded.get(partition) !== made));
@@ -377,41 +379,48 @@ function outcomeOf({ wanted, build }: MartSwap, partition: string, job: Finished
   };
 }
 
+/** One write for all: Cloud Storage takes about one a second for an object. */
 async function remember(
-  { client, ledger }: SwapOptions,
+  options: SwapOptions,
   mart: ReadySwap,
   outcome: (partition: string) => Outcome | null,
 ): Promise<void> {
+  const { client, ledger } = options;
   const outcomes = touched(mart).flatMap((partition) => outcome(partition) ?? []);
   // A whole table that was truncated may count as made anew.
   const created =
     mart.def.partitionKey === null
       ? ((await client.getTable(mart.ref))?.creationTime ?? mart.live.creationTime)
       : mart.live.creationTime;
-  await ledger.update(mart.ref, (current) => ({
-    ...withOutcomes(current, mart.seen, outcomes),
-    ...(current.epoch === mart.seen.epoch ? { tableCreated: created } : {}),
-  }));
+  const after = await ledger.update(mart.ref, (current) => {
+    const noted = {
+      ...withOutcomes(current, mart.seen, outcomes),
+      ...(current.epoch === mart.seen.epoch ? { tableCreated: created } : {}),
+    };
+    return mart.build === null ? noted : withSpent(noted, mart.build.token);
+  });
+  await dropSpent(options, mart, after);
 }
 
-/**
- * What was built is spent once all of it is visible; another run's build is left alone. Tables first: while the ledger names
- * them, a repeat knows what to drop.
- */
-async function forgetBuild(options: SwapOptions, { ref, build }: ReadySwap): Promise<void> {
-  const { client, ledger, tables, swap } = options;
-  if (build === null || build.state !== 'built') return;
-  const current = await ledger.read(ref);
-  const isSpent =
-    current?.build?.token === build.token &&
-    Object.entries(build.partitions).every(
-      ([partition, made]) => current.partitions[partition]?.fingerprint === made.fingerprint,
-    );
-  if (!isSpent) return;
+/** Of a mart that had nothing to swap any more: another try, or another scheduler, has done it. */
+async function forgetBuild(options: SwapOptions, mart: ReadySwap): Promise<void> {
+  const { ref, build, seen } = mart;
+  if (build === null) return;
+  const isNoted = withSpent(seen, build.token) === seen;
+  await dropSpent(
+    options,
+    mart,
+    isNoted ? seen : await options.ledger.update(ref, (now) => withSpent(now, build.token)),
+  );
+}
+
+/** Another run's build is left alone. The ledger goes on naming the tables, so that a repeat, or the next build, drops what a crash leaves. */
+async function dropSpent(options: SwapOptions, { build }: ReadySwap, after: TableLedger): Promise<void> {
+  const { client, tables, swap } = options;
+  if (build === null || after.build?.state !== 'spent' || after.build.token !== build.token) return;
   const staging = tables.stagingRef(build.stagingTable);
   if (swap === 'copy') await client.deleteTable(finalRef(staging));
   await client.deleteTable(staging);
-  await ledger.update(ref, (before) => (before.build?.token === build.token ? { ...before, build: null } : before));
 }
 
 const finalRef = (staging: TableRef): TableRef => ({ ...staging, tableId: `${staging.tableId}__final` });

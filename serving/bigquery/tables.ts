@@ -23,6 +23,8 @@ const MAX_TRIES = 5;
 export class BigQueryTables {
   readonly #options: BigQueryTablesOptions;
   readonly #readyDatasets = new Map<string, Promise<void>>();
+  /** Looks that no change has followed yet: the next one begins with what was seen, which is of the same moment. */
+  readonly #seen = new Map<string, BigQueryTable | null>();
 
   constructor(options: BigQueryTablesOptions) {
     this.#options = options;
@@ -41,8 +43,10 @@ export class BigQueryTables {
   }
 
   /** Null where it does not exist; a look that failed throws. */
-  get(def: Pick<WarehouseTableDef, 'dataset' | 'table'>): Promise<BigQueryTable | null> {
-    return this.#options.client.getTable(this.ref(def));
+  async get(def: Pick<WarehouseTableDef, 'dataset' | 'table'>): Promise<BigQueryTable | null> {
+    const live = await this.#options.client.getTable(this.ref(def));
+    this.#seen.set(seenKey(def), live);
+    return live;
   }
 
   /**
@@ -55,8 +59,11 @@ export class BigQueryTables {
     const { client } = this.#options;
     const table = this.ref(def);
     const steady = this.#steadyLabels(def);
+    let seen = this.#seen.get(seenKey(def));
+    this.#seen.delete(seenKey(def));
     for (let tries = 1; ; tries += 1) {
-      const live = await client.getTable(table);
+      const live = seen === undefined ? await client.getTable(table) : seen;
+      seen = undefined;
       try {
         if (live === null) {
           await this.ensureDataset(def.dataset);
@@ -118,6 +125,8 @@ export class BigQueryTables {
     return labelsOf({ layer: def.dataset, table: def.table, env: this.#options.environment });
   }
 }
+
+const seenKey = ({ dataset, table }: Pick<WarehouseTableDef, 'dataset' | 'table'>): string => `${dataset}.${table}`;
 
 function isOvertaken(thrown: unknown): boolean {
   return thrown instanceof BigQueryFaultError && (thrown.fault.httpStatus === 409 || thrown.fault.httpStatus === 412);

@@ -85,9 +85,11 @@ class BigQueryWarehouse implements Warehouse {
 
   async loaded(dataset: WarehouseTableDef['dataset'], table: string): Promise<ReadonlyMap<string, string> | 'absent'> {
     const { ledger, tables } = this.#parts;
-    const live = await tables.get({ dataset, table });
-    if (live === null) return 'absent';
-    return loadedFingerprints(entriesOf(await ledger.read(tables.ref({ dataset, table })), live.creationTime));
+    const [live, known] = await Promise.all([
+      tables.get({ dataset, table }),
+      ledger.read(tables.ref({ dataset, table })),
+    ]);
+    return live === null ? 'absent' : loadedFingerprints(entriesOf(known, live.creationTime));
   }
 
   async ensureTable(def: WarehouseTableDef): Promise<void> {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { asPipelineError } from '../../core/errors.ts';
-import type { MartBuild, WarehouseTableDef } from '../../core/ports.ts';
+import type { MartBuild, ObjectStore, WarehouseTableDef } from '../../core/ports.ts';
 import { createFaults, parseFaults } from '../../sandbox/faults.ts';
 import { hasCode, rows, SALES } from '../contract/warehouse-contract.ts';
 import { PROJECT, type SandboxPlace, type SeenCall, withSandboxWarehouse } from '../contract/warehouse-sandbox.ts';
@@ -233,6 +233,56 @@ describe('the jobs of a mart', () => {
       assert.ok(queries.every(({ bytesBilled, costUsd }) => costUsd === (bytesBilled / 2 ** 40) * 6.25));
     });
   });
+
+  for (const swap of ['transaction', 'copy'] as const) {
+    test(`swap by ${swap} with one write of the ledger after the jobs; what a kill leaves is dropped by a repeat or the next build`, async () => {
+      await withMart(async (place) => {
+        const written: string[] = [];
+        const store: ObjectStore = {
+          ...place.store,
+          write: (key, body, precondition) => {
+            written.push(key);
+            return place.store.write(key, body, precondition);
+          },
+        };
+        const days = ['2025-01-01', '2025-01-02'];
+        const first = await place.openWith({ swap });
+        await first.buildMart(build(days));
+        await first.swapMarts([build(days)], {});
+        const killDrops = (): void => {
+          place.intercept = ({ method, path }) =>
+            method === 'DELETE' && path.startsWith('/datasets/staging/')
+              ? { status: 403, body: { error: { code: 403, errors: [{ reason: 'accessDenied', message: 'killed' }] } } }
+              : undefined;
+        };
+        const isLeft = async (): Promise<boolean> => (await place.leftovers()).length > 0;
+
+        await first.buildMart(build(days, 'v2'));
+        killDrops();
+        const killed = await place.openWith({ swap, store });
+        await assert.rejects(killed.swapMarts([build(days, 'v2')], {}), hasCode('warehouse_denied'));
+        // A copy notes first what it will spend of the day's quota.
+        assert.deepEqual(written, Array(swap === 'copy' ? 2 : 1).fill('_warehouse/gold/fct_sales.json'));
+        assert.deepEqual(await killed.loaded('gold', 'fct_sales'), new Map(days.map((day) => [day, 'v2'])));
+        assert.ok(await isLeft());
+
+        place.intercept = () => undefined;
+        place.calls.length = 0;
+        written.length = 0;
+        await (await place.openWith({ swap, store })).swapMarts([build(days, 'v2')], {});
+        assert.deepEqual([inserts(place), written], [[], []]);
+        assert.deepEqual(await place.leftovers(), []);
+
+        await first.buildMart(build(days, 'v3'));
+        const [spent] = await place.leftovers();
+        killDrops();
+        await assert.rejects(first.swapMarts([build(days, 'v3')], {}), hasCode('warehouse_denied'));
+        place.intercept = () => undefined;
+        await (await place.openWith({ swap })).buildMart(build(days, 'v4'));
+        assert.ok(spent !== undefined && !(await place.leftovers()).includes(spent));
+      });
+    });
+  }
 
   test('swap by free copies of each partition where that is set', async () => {
     await withMart(async (place) => {
