@@ -78,6 +78,22 @@ export function openPublicationLog(store: ObjectStore, pipeline: string): Public
     return object === null ? null : { publication: parsePublication(key, object.body), crc32c: crc32cOf(object.body) };
   }
 
+  const seen = new Map<PublishedLayer, Manifest>();
+
+  /** A manifest never changes: the one that was read last is still what a pointer with its number and checksum names. */
+  async function namedManifest(
+    layer: PublishedLayer,
+    sequence: number,
+    pointer: Pointer | undefined,
+  ): Promise<Manifest | null> {
+    const last = seen.get(layer);
+    const isNamed = last?.publication.sequence === sequence && last.crc32c === pointer?.manifest_crc32c;
+    if (last !== undefined && isNamed) return last;
+    const manifest = await readManifest(layer, sequence);
+    if (manifest !== null) seen.set(layer, manifest);
+    return manifest;
+  }
+
   async function find(layer: PublishedLayer, sequence: number): Promise<Publication | null> {
     return (await readManifest(layer, sequence))?.publication ?? null;
   }
@@ -114,7 +130,7 @@ export function openPublicationLog(store: ObjectStore, pipeline: string): Public
     const pointer = (await readPointer(layer))?.pointer;
     const sequence = await visibleSequence(layer, pointer);
     if (sequence === 0) return null;
-    const manifest = (await readManifest(layer, sequence)) ?? (await absent(layer, sequence));
+    const manifest = (await namedManifest(layer, sequence, pointer)) ?? (await absent(layer, sequence));
     if (pointer?.manifest_crc32c !== undefined && pointer.manifest_crc32c !== manifest.crc32c) {
       throw changedManifest(store, layer, sequence);
     }

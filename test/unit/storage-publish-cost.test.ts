@@ -38,3 +38,31 @@ describe('publishing one changed partition', () => {
     assert.deepEqual(many, { requests: 9, listed: 1 });
   });
 });
+
+describe('reading what is visible', () => {
+  test('looks at the pointer each time, and reads the manifest of a version once', async () => {
+    const store = openMemoryStore('');
+    const publishIt = async (run: string, basedOn: number | null, content: string): Promise<void> => {
+      const tables = [{ table: 't', partitions: { p0: content } }];
+      const request = await stageRequest(store, { run, basedOn, tables });
+      await openPublications({ store, pipeline: 'shop', clock }).publish(request);
+    };
+    let requests = 0;
+    const counting: Meddler = (send) => {
+      requests += 1;
+      return send();
+    };
+    const reader = openPublications({ store: meddledStore(store, counting), pipeline: 'shop', clock });
+    const costOfReading = async (): Promise<{ readonly sequence: number | undefined; readonly requests: number }> => {
+      requests = 0;
+      const publication = await reader.current('silver');
+      return { sequence: publication?.sequence, requests };
+    };
+    await publishIt('r1', null, 'a');
+    assert.deepEqual(await costOfReading(), { sequence: 1, requests: 2 });
+    assert.deepEqual(await costOfReading(), { sequence: 1, requests: 1 });
+    await publishIt('r2', 1, 'b');
+    assert.deepEqual(await costOfReading(), { sequence: 2, requests: 2 });
+    assert.deepEqual(await costOfReading(), { sequence: 2, requests: 1 });
+  });
+});

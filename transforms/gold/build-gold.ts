@@ -91,18 +91,21 @@ async function prepareInputs(
   readonly read: readonly VisibleTable[];
   readonly versions: MartState['versions'];
 }> {
-  const inputs: MartInput[] = [];
-  const read: VisibleTable[] = [];
-  const versions: { [layer in PublishedLayer]?: number } = {};
-  for (const { layer, table } of mart.inputs) {
+  const wanted = mart.inputs.map(({ layer, table }) => {
     if (layer === 'bronze') throw new Error(`mart ${mart.name} reads bronze.${table}, which is never loaded`);
-    const visible = await readVisible(deps.publications, layer, table);
-    await mirrorTable(warehouse, tableDefinition(context.spec, visible), visible.published);
-    const loaded = await warehouse.loaded(layer, table);
-    if (loaded === 'absent') throw new Error(`${layer}.${table} is absent right after it was loaded`);
-    inputs.push({ layer, table, partitionKey: visible.published.partitionKey, loaded });
-    read.push(visible);
-    versions[layer] = visible.sequence;
+    return { layer, name: table };
+  });
+  const read = await readVisible(deps.publications, wanted);
+  const inputs: MartInput[] = [];
+  const versions: { [layer in PublishedLayer]?: number } = {};
+  for (const visible of read) {
+    const { layer, name, published, sequence } = visible;
+    const before = await warehouse.loaded(layer, name);
+    const receipts = await mirrorTable(warehouse, tableDefinition(context.spec, visible), published, before);
+    const loaded = receipts === null ? before : await warehouse.loaded(layer, name);
+    if (loaded === 'absent') throw new Error(`${layer}.${name} is absent right after it was loaded`);
+    inputs.push({ layer, table: name, partitionKey: published.partitionKey, loaded });
+    versions[layer] = sequence;
   }
   return { inputs, read, versions };
 }
@@ -116,8 +119,10 @@ async function assertStillPublished(
   mart: MartSpec,
   read: readonly VisibleTable[],
 ): Promise<void> {
+  const visible = await readVisible(publications, read);
   for (const before of read) {
-    const now = await readVisible(publications, before.layer, before.name);
+    const now = visible.find(({ layer, name }) => layer === before.layer && name === before.name);
+    if (now === undefined) throw new Error(`${before.layer}.${before.name} was asked for and not answered`);
     const isSame = now.sequence === before.sequence || contentOf(now) === contentOf(before);
     if (isSame) continue;
     throw new PipelineError(

@@ -25,10 +25,13 @@ export function createLoadHandler(deps: LoadDeps): TaskHandler {
       context.log.info(`${layer}.${table} stays as it is, because this run holds it back`);
       return { kind: 'loaded', receipts: [] };
     }
-    const visible = await readVisible(deps.publications, layer, table);
+    const [visible] = await readVisible(deps.publications, [{ layer, name: table }]);
+    if (!visible) throw new Error(`task ${context.task.id} asked for one table and got none`);
     const warehouse = await deps.openWarehouse(context);
     try {
-      const receipts = await mirrorTable(warehouse, tableDefinition(context.spec, visible), visible.published);
+      const def = tableDefinition(context.spec, visible);
+      const loaded = await warehouse.loaded(def.dataset, def.table);
+      const receipts = (await mirrorTable(warehouse, def, visible.published, loaded)) ?? [];
       const changed = receipts.filter((receipt) => receipt.changed);
       context.log.info(`${visible.layer}.${visible.name}: ${counted(changed.length, 'partition')} loaded`, {
         sequence: visible.sequence,

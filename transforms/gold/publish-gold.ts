@@ -1,5 +1,6 @@
 /** The staged marts of a run -> one published version of gold, in the lake and in the warehouse. */
 import { PipelineError } from '../../core/errors.ts';
+import { mapParallel } from '../../core/map-parallel.ts';
 import { stagedTable } from '../../core/pinned-inputs.ts';
 import type { MartBuild, OpenWarehouse, TaskContext, TaskHandler, Warehouse } from '../../core/ports.ts';
 import type { MartSpec } from '../../core/spec.ts';
@@ -7,6 +8,9 @@ import type { StagedTable } from '../../core/types.ts';
 import { martDefinition } from './build-gold.ts';
 import { readMartState } from './mart-state.ts';
 import { partitionsToBuild } from './plan-mart.ts';
+
+/** Looks at a warehouse in the cloud wait for their answers side by side. */
+const MARTS_AT_ONCE = 8;
 
 export interface PublishGoldDeps {
   readonly openWarehouse: OpenWarehouse;
@@ -76,11 +80,14 @@ function assertOneVersion(marts: readonly StagedMart[]): void {
 
 /** Makes the warehouse's ledger equal to what the marts should hold, whatever of it is done already. */
 async function swap(warehouse: Warehouse, marts: readonly StagedMart[]): Promise<void> {
+  const looks = await mapParallel(marts, MARTS_AT_ONCE, async (each) => ({
+    ...each,
+    loaded: await warehouse.loaded('gold', each.mart.name),
+  }));
   const builds: Pick<MartBuild, 'def' | 'days' | 'fingerprints'>[] = [];
   const removed: Record<string, readonly string[]> = {};
-  for (const { mart, staged } of marts) {
+  for (const { mart, staged, loaded } of looks) {
     const { contents } = readMartState(staged);
-    const loaded = await warehouse.loaded('gold', mart.name);
     const actual = loaded === 'absent' ? {} : Object.fromEntries(loaded);
     const days = partitionsToBuild(contents, actual);
     const def = martDefinition(mart);

@@ -13,23 +13,29 @@ export interface VisibleTable {
 }
 
 /**
- * What readers of the lake see now. A run that has published sees its own version, as no other has published since.
+ * What readers of the lake see now; tables of one layer in one version. A run that has published sees its own, as no other has
+ * published since.
  *
  * @throws PipelineError `publication_not_found`
  */
 export async function readVisible(
   publications: PublicationReader,
-  layer: PublishedLayer,
-  name: string,
-): Promise<VisibleTable> {
-  const publication = await publications.current(layer);
-  const published = publication?.tables[name];
-  if (publication && published) return { layer, name, published, sequence: publication.sequence };
-  throw new PipelineError(
-    'publication_not_found',
-    `${layer}.${name} is not published yet, so the warehouse cannot have it. Run the tasks that build and publish ${layer}.${name} first.`,
-    { context: { layer, table: name } },
+  tables: readonly Pick<VisibleTable, 'layer' | 'name'>[],
+): Promise<readonly VisibleTable[]> {
+  const layers = [...new Set(tables.map(({ layer }) => layer))];
+  const visible = new Map(
+    await Promise.all(layers.map(async (layer) => [layer, await publications.current(layer)] as const)),
   );
+  return tables.map(({ layer, name }) => {
+    const publication = visible.get(layer);
+    const published = publication?.tables[name];
+    if (publication && published) return { layer, name, published, sequence: publication.sequence };
+    throw new PipelineError(
+      'publication_not_found',
+      `${layer}.${name} is not published yet, so the warehouse cannot have it. Run the tasks that build and publish ${layer}.${name} first.`,
+      { context: { layer, table: name } },
+    );
+  });
 }
 
 /** Columns as they are published, with what the spec says of them and of the table. */
@@ -85,22 +91,24 @@ function declaredTable(spec: Spec, layer: PublishedLayer, name: string): Declare
  * Loads every published partition that the warehouse lacks or has in another version, and removes those that are published
  * no more. A first load, a late partition, a crash in between and a rollback are all the same to it; a repeat changes nothing.
  *
- * @returns receipts of what was loaded
+ * @param loaded what the warehouse has of it, as it was just seen
+ * @returns receipts of what was loaded; null where the warehouse was left as it is
  * @throws PipelineError `warehouse_schema`, `warehouse_rejected`, `warehouse_unavailable`
  */
 export async function mirrorTable(
   warehouse: Warehouse,
   def: WarehouseTableDef,
   published: PublishedTable,
-): Promise<readonly LoadReceipt[]> {
-  const loaded = await warehouse.loaded(def.dataset, def.table);
+  loaded: Awaited<ReturnType<Warehouse['loaded']>>,
+): Promise<readonly LoadReceipt[] | null> {
   const known = loaded === 'absent' ? new Map<string, string>() : loaded;
   const stale = Object.values(published.partitions).filter(
     ({ value, fingerprint }) => known.get(value) !== fingerprint,
   );
   const gone = [...known.keys()].filter((value) => !(value in published.partitions));
   if (stale.length === 0 && gone.length === 0) {
-    if (loaded === 'absent') await warehouse.ensureTable(def);
+    if (loaded !== 'absent') return null;
+    await warehouse.ensureTable(def);
     return [];
   }
   return warehouse.loadPartitions(def, stale, gone);
