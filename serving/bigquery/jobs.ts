@@ -26,6 +26,8 @@ export interface FinishedJob {
   /** The one that did it: the request's, or one with `-r1`, `-r2` behind. */
   readonly jobId: string;
   readonly job: BigQueryJob;
+  /** 0 for what is no query. */
+  readonly bytesBilled: number;
   readonly startedAtMs: number;
   readonly endedAtMs: number;
 }
@@ -203,7 +205,8 @@ export class BigQueryJobs {
 
 function finished(jobId: string, job: BigQueryJob): FinishedJob {
   const endedAtMs = numberOf(job.statistics?.endTime);
-  return { jobId, job, endedAtMs, startedAtMs: numberOf(job.statistics?.startTime) || endedAtMs };
+  const bytesBilled = numberOf(job.statistics?.query?.totalBytesBilled);
+  return { jobId, job, bytesBilled, endedAtMs, startedAtMs: numberOf(job.statistics?.startTime) || endedAtMs };
 }
 
 function numberOf(text: string | undefined): number {

@@ -227,16 +227,15 @@ function mismatch(def: WarehouseTableDef, column: string, what: string, next: st
   });
 }
 
-/** Bytes and money before anything is spent. */
+/** Bytes and money before anything is spent; the limit is for the mart, however many jobs it takes. */
 async function estimate(options: MartsOptions, def: WarehouseTableDef, queries: readonly ChunkQuery[]): Promise<void> {
   const { client, jobs, use, maximumBytesBilled } = options;
   let total = 0;
   for (const { query, windows } of queries) {
     const job = await client.dryRun(`mart ${def.table}`, queryOf(options, query, windows));
-    const bytes = Number(job.statistics?.query?.totalBytesProcessed ?? job.statistics?.totalBytesProcessed ?? 0);
-    assertWithinLimit(`Mart ${def.table}`, bytes, jobs.costOf(bytes), maximumBytesBilled);
-    total += bytes;
+    total += Number(job.statistics?.query?.totalBytesProcessed ?? job.statistics?.totalBytesProcessed ?? 0);
   }
+  assertWithinLimit(`Mart ${def.table}`, total, jobs.costOf(total), maximumBytesBilled);
   use.log.info(`${def.table}: reads up to ${bytesText(total)}, about ${moneyText(jobs.costOf(total))}`, {
     bytes: total,
   });
@@ -264,15 +263,18 @@ async function runBuild(
   record: BuildRecord,
   queries: readonly ChunkQuery[],
 ): Promise<void> {
-  const { jobs, tables } = options;
+  const { jobs, tables, maximumBytesBilled } = options;
   const { def } = build;
   const staging = tables.stagingRef(record.stagingTable);
   await tables.ensureDataset('staging');
   let before = '';
+  let billed = 0;
   for (const [index, { query, windows }] of queries.entries()) {
-    const { query: configuration } = queryOf(options, query, windows);
+    const left = maximumBytesBilled === null ? null : maximumBytesBilled - billed;
+    if (left !== null && left <= 0) throw limitSpent(def, index, queries.length, billed);
+    const { query: configuration } = queryOf({ maximumBytesBilled: left }, query, windows);
     try {
-      const { jobId } = await jobs.run({
+      const { jobId, bytesBilled } = await jobs.run({
         // After the chunk before: where that one had to be run again, so has this.
         jobId: jobIdOf({ ...identityOf(options, def, record, 'build'), content: [record.identity, index, before] }),
         kind: 'query',
@@ -289,10 +291,21 @@ async function runBuild(
         isUsable: async () => (await options.client.getTable(staging)) !== null,
       });
       before = jobId;
+      billed += bytesBilled;
     } catch (thrown) {
       throw failedOnData(def, windows, thrown);
     }
   }
+}
+
+/** BigQuery bills ten megabytes a table and query at least, of which a dry run does not tell. */
+function limitSpent(def: WarehouseTableDef, done: number, jobs: number, billed: number): PipelineError {
+  return new PipelineError(
+    'warehouse_rejected',
+    `Mart ${def.table}: ${done} of ${jobs} jobs that build it were billed ${bytesText(billed)}, all that bigquery.maximum_bytes_billed ` +
+      'allows. The others were not started, and the visible mart stays as it is. Let it build fewer days at once, or raise the limit.',
+    { context: { table: displayName(def), billed } },
+  );
 }
 
 /** The text has passed the dry run: what fails now fails on the data. */

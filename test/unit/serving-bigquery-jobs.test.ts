@@ -234,6 +234,51 @@ describe('the jobs of a mart', () => {
     });
   });
 
+  /** More than a hundred days are built by two jobs. */
+  const MANY_DAYS = Array.from({ length: 101 }, (_, index) =>
+    new Date(Date.UTC(2025, 0, 1 + index)).toISOString().slice(0, 10),
+  );
+
+  test('that build one mart are held to the limit of bytes together: refused, or each given what the others left', async () => {
+    await withMart(async (place) => {
+      const limit = 100_000_000;
+      const warehouse = await place.openWith({ maximumBytesBilled: limit });
+      const fields = [
+        { name: 'day', type: 'DATE' },
+        { name: 'total', type: 'NUMERIC' },
+      ];
+      place.intercept = ({ body }) =>
+        body?.configuration?.dryRun
+          ? { status: 200, body: { statistics: { query: { totalBytesProcessed: '60000000', schema: { fields } } } } }
+          : undefined;
+      // 2 x 60 MB = 114.4 MiB.
+      await assert.rejects(
+        warehouse.buildMart(build(MANY_DAYS)),
+        hasCode('warehouse_rejected', /fct_sales would read 114\.4 MiB/, /maximum_bytes_billed is 95\.4 MiB/),
+      );
+      assert.deepEqual(inserts(place), []);
+
+      place.intercept = () => undefined;
+      await warehouse.buildMart(build(MANY_DAYS));
+      const limits = inserts(place).map(({ body }) => Number(body?.configuration?.query?.maximumBytesBilled));
+      const [first] = warehouse.jobs();
+      assert.equal(first?.bytesBilled, 10 * 2 ** 20);
+      // The last one counts the rows that were built.
+      assert.deepEqual(limits, [limit, limit - 10 * 2 ** 20, limit]);
+    });
+  });
+
+  test('that build one mart end where the first were billed all that the limit allows', async () => {
+    await withMart(async (place) => {
+      const warehouse = await place.openWith({ maximumBytesBilled: 10 * 2 ** 20 });
+      await assert.rejects(
+        warehouse.buildMart(build(MANY_DAYS)),
+        hasCode('warehouse_rejected', /1 of 2 jobs that build it were billed 10\.0 MiB/),
+      );
+      assert.equal(inserts(place).length, 1);
+    });
+  });
+
   for (const swap of ['transaction', 'copy'] as const) {
     test(`swap by ${swap} with one write of the ledger after the jobs; what a kill leaves is dropped by a repeat or the next build`, async () => {
       await withMart(async (place) => {
