@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { link, readFile, stat, unlink } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { hostname, uptime } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PipelineError } from '../../core/errors.ts';
@@ -11,6 +11,7 @@ import { writeNewFile } from './durable-files.ts';
 
 interface ProcessIdentity {
   readonly host: string;
+  /** `''` where the system does not say. */
   readonly bootId: string;
   /** Containers number their processes apart from each other. */
   readonly pidSpace: string;
@@ -26,15 +27,15 @@ interface Holder extends ProcessIdentity {
 
 const WAIT_MS = 10;
 const MAX_WAITS = 1_500;
-/** A holder in another container cannot be looked up; what it does under a lock takes milliseconds. */
+/** A holder in another container, or of a lock that cannot be read, cannot be looked up; what it does takes milliseconds. */
 const FOREIGN_STALE_MS = 5 * 60_000;
 
 /**
  * Runs the work while no other process, and nobody else in this one, runs work under the same path.
  *
- * The lock is a hard link, so it appears whole or not at all. A lock whose holder died is removed by whoever
- * comes next; that removal is itself done under a lock named for the dead acquisition, so that two who come at
- * once cannot remove each other's.
+ * The lock is a hard link to a file that is on the disk, so it appears whole or not at all, also where the power fails. A lock
+ * whose holder died, be it with the machine, is removed by whoever comes next; that removal is itself done under a lock named
+ * for the dead acquisition, so that two who come at once cannot remove each other's.
  *
  * @throws PipelineError `storage_unavailable` where the holder does not let go for 15 s
  */
@@ -94,18 +95,43 @@ async function release(path: string, own: Holder): Promise<void> {
 /** Null where the lock has gone meanwhile. */
 async function readHolder(path: string): Promise<Holder | null> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as Holder;
+    return parseHolder(await readFile(path, 'utf8')) ?? (await nobody(path));
   } catch (thrown) {
     if (isMissing(thrown)) return null;
     throw thrown;
   }
 }
 
+function parseHolder(text: string): Holder | null {
+  try {
+    const holder = JSON.parse(text) as Partial<Holder> | null;
+    return typeof holder?.token === 'string' && typeof holder.pid === 'number' ? (holder as Holder) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Of a lock file that no process of ours wrote like this: an empty one that a copy or a repaired disk has left. */
+async function nobody(path: string): Promise<Holder> {
+  const { ino, mtimeMs } = await stat(path);
+  return {
+    host: '',
+    bootId: '',
+    pidSpace: '',
+    pid: 0,
+    startedAt: '',
+    token: `unreadable-${ino}-${Math.trunc(mtimeMs)}`,
+  };
+}
+
 async function isDead(path: string, held: Holder): Promise<boolean> {
   const me = thisProcess();
   if (held.host === me.host && held.bootId !== me.bootId) return true;
-  if (held.bootId === me.bootId && held.pidSpace === me.pidSpace) return !isRunning(held);
-  return (await ageMs(path)) > FOREIGN_STALE_MS;
+  const isOfThisBoot = held.bootId === me.bootId && (me.bootId !== '' || held.host === me.host);
+  if (!isOfThisBoot || held.pidSpace !== me.pidSpace) return (await ageMs(path)) > FOREIGN_STALE_MS;
+  if (!isRunning(held)) return true;
+  // Nothing tells the process from a later one with its pid; but one that began since the machine did holds no older lock.
+  return held.startedAt === '' && (await ageMs(path)) > uptime() * 1000;
 }
 
 /** By the file system's own clock, which also stamped the lock. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, rm, symlink, truncate, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, truncate, unlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -73,6 +73,59 @@ describe('the local store between processes', () => {
       await dieInLock(root, `${lock}.${token}`);
       await withFileLock(lock, async () => {});
       assert.deepEqual(await readdir(root), []);
+    }));
+});
+
+describe('a lock that outlived its machine', () => {
+  const holderOf = async (lock: string): Promise<Record<string, unknown>> =>
+    withFileLock(lock, async () => JSON.parse(await readFile(lock, 'utf8')) as Record<string, unknown>);
+  const leave = async (lock: string, text: string, at: Date): Promise<void> => {
+    await writeFile(lock, text);
+    await utimes(lock, at, at);
+  };
+  const minutesAgo = (minutes: number): Date => new Date(Date.now() - minutes * 60_000);
+
+  const cases: readonly (readonly [name: string, text: (holder: object) => string, at: Date])[] = [
+    ['of an earlier boot', (holder) => JSON.stringify({ ...holder, bootId: 'before' }), minutesAgo(0)],
+    ['of another host', (holder) => JSON.stringify({ ...holder, bootId: 'b', host: 'h' }), minutesAgo(6)],
+    // As on systems that tell no start times, where another process has the pid now.
+    ['older than the machine runs', (holder) => JSON.stringify({ ...holder, startedAt: '' }), new Date(0)],
+    ['of zero bytes', () => '', minutesAgo(6)],
+    ['cut short', (holder) => JSON.stringify(holder).slice(0, 20), minutesAgo(6)],
+    ['of other JSON', () => 'null', minutesAgo(6)],
+  ];
+  for (const [name, text, at] of cases) {
+    test(`${name} is taken over by one of many, and cleared away`, () =>
+      withTempFolder(async (root) => {
+        const lock = join(root, '.lock-k');
+        await leave(lock, text(await holderOf(lock)), at);
+        let inside = 0;
+        const enter = (): Promise<void> =>
+          withFileLock(lock, async () => {
+            inside += 1;
+            assert.equal(inside, 1);
+            await new Promise(setImmediate);
+            inside -= 1;
+          });
+        await Promise.all(Array.from({ length: 4 }, enter));
+        assert.deepEqual(await readdir(root), []);
+      }));
+  }
+
+  test('is not taken while the process that its pid names is alive and the machine has run all the time', () =>
+    withTempFolder(async (root) => {
+      const lock = join(root, '.lock-k');
+      const holder = await holderOf(lock);
+      await leave(lock, JSON.stringify({ ...holder, startedAt: '' }), minutesAgo(0));
+      let isTaken = false;
+      const waiting = withFileLock(lock, async () => {
+        isTaken = true;
+      });
+      for (let turns = 0; turns < 50; turns += 1) await new Promise(setImmediate);
+      assert.equal(isTaken, false);
+      await rm(lock);
+      await waiting;
+      assert.equal(isTaken, true);
     }));
 });
 
