@@ -280,7 +280,7 @@ export const SETTING_KEYS = {
     byDefault: '{pipeline}_{layer}',
   }),
   'bigquery.maximum_bytes_billed': setting({
-    describes: 'A query that would read more is refused before it starts.',
+    describes: 'A query, or all jobs of a mart’s build together, that would read more is refused before it starts.',
     ...optional(memory),
     byDefault: byEnvironment<string | null>({ local: null, dev: '100GB', prod: '1TB', sandbox: '10GB' }),
   }),
