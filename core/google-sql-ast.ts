@@ -2,11 +2,20 @@
 
 export type BinaryOperator = 'OR' | 'AND' | '=' | '<>' | '<' | '<=' | '>' | '>=' | '+' | '-' | '*' | '/' | '||';
 
-export type LiteralType = 'STRING' | 'INT64' | 'FLOAT64' | 'BOOL' | 'NULL' | 'DATE' | 'TIMESTAMP' | 'NUMERIC';
+export type LiteralType =
+  | 'STRING'
+  | 'INT64'
+  | 'FLOAT64'
+  | 'BOOL'
+  | 'NULL'
+  | 'DATE'
+  | 'TIMESTAMP'
+  | 'DATETIME'
+  | 'NUMERIC';
 
 /** A type as CAST names it; `NUMERIC(18, 2)` has precision and scale. */
 export interface TypeName {
-  readonly name: 'STRING' | 'INT64' | 'FLOAT64' | 'NUMERIC' | 'BIGNUMERIC' | 'BOOL' | 'DATE' | 'TIMESTAMP';
+  readonly name: 'STRING' | 'INT64' | 'FLOAT64' | 'NUMERIC' | 'BIGNUMERIC' | 'BOOL' | 'DATE' | 'TIMESTAMP' | 'DATETIME';
   readonly precision: number | null;
   readonly scale: number | null;
 }
@@ -110,6 +119,8 @@ export interface Call {
   readonly nulls: 'IGNORE' | 'RESPECT' | null;
   readonly orderBy: readonly OrderItem[];
   readonly limit: Expression | null;
+  /** `ANY_VALUE(value HAVING MAX by)` */
+  readonly having: { readonly extreme: 'MAX' | 'MIN'; readonly by: Expression } | null;
   readonly over: WindowSpec | null;
 }
 
@@ -144,6 +155,8 @@ export type FrameBound =
 export interface Query {
   readonly at: number;
   readonly with: readonly { readonly name: string; readonly query: Query; readonly at: number }[];
+  /** WITH RECURSIVE: a name may stand in its own query. */
+  readonly recursive: boolean;
   readonly body: QueryBody;
   readonly orderBy: readonly OrderItem[];
   readonly limit: Expression | null;
@@ -162,13 +175,18 @@ export type QueryBody =
 export interface Select {
   readonly at: number;
   readonly distinct: boolean;
+  /** SELECT AS STRUCT: one column, its value the struct of all that is selected. */
+  readonly asStruct: boolean;
   readonly items: readonly SelectItem[];
   readonly from: FromItem | null;
   readonly where: Expression | null;
   /** `'all'` is GROUP BY ALL. */
   readonly groupBy: readonly Expression[] | 'all';
-  /** GROUP BY ROLLUP (…): the groups, and totals over them from the last one on. */
-  readonly rollup: boolean;
+  /** ROLLUP and CUBE of the groups, or the sets of them that are named, as places in `groupBy`; null where there is one set. */
+  readonly grouping:
+    | { readonly kind: 'ROLLUP' | 'CUBE' }
+    | { readonly kind: 'SETS'; readonly sets: readonly (readonly number[])[] }
+    | null;
   readonly having: Expression | null;
   readonly qualify: Expression | null;
   readonly windows: readonly { readonly name: string; readonly spec: WindowSpec }[];
@@ -241,6 +259,7 @@ export interface Unpivot {
 export interface Visitor {
   readonly expression?: (expression: Expression) => boolean | undefined;
   readonly query?: (query: Query) => boolean | undefined;
+  readonly table?: (table: Extract<FromItem, { kind: 'table' }>) => void;
 }
 
 /** The expressions directly below one, subqueries left out. */
@@ -290,6 +309,7 @@ export function operandsOf(expression: Expression): readonly Expression[] {
         ...expression.args,
         ...expression.orderBy.map((item) => item.expression),
         ...(expression.limit ? [expression.limit] : []),
+        ...(expression.having ? [expression.having.by] : []),
         ...(expression.over ? windowOperands(expression.over) : []),
       ];
   }
@@ -324,7 +344,10 @@ function walkBody(body: QueryBody, visitor: Visitor): void {
       return;
     case 'select':
       for (const expression of expressionsOf(body)) walkExpression(expression, visitor);
-      for (const leaf of fromLeaves(body.from)) if (leaf.kind === 'subquery') walkQuery(leaf.query, visitor);
+      for (const leaf of fromLeaves(body.from)) {
+        if (leaf.kind === 'subquery') walkQuery(leaf.query, visitor);
+        if (leaf.kind === 'table') visitor.table?.(leaf);
+      }
   }
 }
 

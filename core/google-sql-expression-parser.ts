@@ -42,6 +42,7 @@ const TYPE_NAMES: { readonly [written: string]: TypeName['name'] } = {
   BOOLEAN: 'BOOL',
   DATE: 'DATE',
   TIMESTAMP: 'TIMESTAMP',
+  DATETIME: 'DATETIME',
 };
 const FOREIGN_TYPES: { readonly [written: string]: string } = {
   VARCHAR: 'STRING',
@@ -52,7 +53,6 @@ const FOREIGN_TYPES: { readonly [written: string]: string } = {
   REAL: 'FLOAT64',
   HUGEINT: 'NUMERIC',
   TIMESTAMPTZ: 'TIMESTAMP',
-  DATETIME: 'TIMESTAMP',
 };
 const COMPARISONS = ['=', '<>', '!=', '<', '<=', '>', '>='];
 /** Functions that may stand after `SAFE.`: their only errors are texts that are not of the format. */
@@ -60,7 +60,7 @@ const SAFE_FUNCTIONS = ['PARSE_DATE', 'PARSE_TIMESTAMP'];
 const NOT_A_COMPARISON = ['IS', 'LIKE', 'IN', 'BETWEEN'];
 
 /** Whether the day that a DATE or TIMESTAMP begins with is one of the calendar. */
-function isDayOfCalendar(text: string, type: 'DATE' | 'TIMESTAMP' | 'NUMERIC'): boolean {
+function isDayOfCalendar(text: string, type: 'DATE' | 'TIMESTAMP' | 'DATETIME' | 'NUMERIC'): boolean {
   if (type === 'NUMERIC') return true;
   const [year = 0, month = 0, day = 0] = text.split(/[ Tt]/)[0]?.split('-').map(Number) ?? [];
   const date = new Date(0);
@@ -156,13 +156,31 @@ export abstract class ExpressionParser extends TokenCursor {
   }
 
   #like(operand: Expression, negated: boolean, at: number): Expression {
-    if (['ANY', 'SOME', 'ALL'].some((word) => this.isWord(word))) {
-      throw this.refuse(this.peek().at, `LIKE ${this.peek().value} is not covered.`, 'Write several LIKE with OR.');
-    }
+    if (['ANY', 'SOME', 'ALL'].some((word) => this.isWord(word))) return this.#likeList(operand, negated, at);
     const pattern = this.#additive();
     if (this.isWord('ESCAPE'))
       throw this.refuse(this.peek().at, 'ESCAPE is not GoogleSQL.', 'A backslash in the pattern escapes % and _.');
     return { kind: 'like', operand, negated, pattern, at };
+  }
+
+  /** `LIKE ANY (a, b)` is LIKE a OR LIKE b. */
+  #likeList(operand: Expression, negated: boolean, at: number): Expression {
+    const isAll = this.take().value === 'ALL';
+    if (negated)
+      throw this.refuse(at, 'NOT LIKE ANY and NOT LIKE ALL are read in two ways.', 'Write NOT (value LIKE ANY (…)).');
+    const opening = this.peek();
+    this.expectSymbol('(');
+    if (this.isWord('SELECT') || this.isWord('WITH'))
+      throw this.refuse(
+        this.peek().at,
+        'LIKE ANY of a query is not covered.',
+        'Write EXISTS (SELECT … WHERE … LIKE …).',
+      );
+    const patterns = this.expressions();
+    this.close(')', opening);
+    return patterns
+      .map((pattern): Expression => ({ kind: 'like', operand, negated, pattern, at }))
+      .reduce((left, right) => ({ kind: 'binary', operator: isAll ? 'AND' : 'OR', left, right, at }));
   }
 
   #in(operand: Expression, negated: boolean, at: number): Expression {
@@ -225,12 +243,11 @@ export abstract class ExpressionParser extends TokenCursor {
   #element(array: Expression): Expression {
     const opening = this.take();
     const mode = this.peek().value;
-    if (mode !== 'OFFSET' && mode !== 'SAFE_OFFSET' && mode !== 'ORDINAL' && mode !== 'SAFE_ORDINAL') {
-      throw this.refuse(
-        opening.at,
-        'An array element needs to say how it counts.',
-        'Write array[OFFSET(0)] or array[SAFE_OFFSET(0)].',
-      );
+    const isNamed = mode === 'OFFSET' || mode === 'SAFE_OFFSET' || mode === 'ORDINAL' || mode === 'SAFE_ORDINAL';
+    if (!isNamed || !this.isSymbol('(', 1)) {
+      const place = this.expression();
+      this.close(']', opening);
+      return { kind: 'element', array, mode: 'OFFSET', index: place, at: opening.at };
     }
     this.take();
     const bracket = this.peek();
@@ -288,9 +305,15 @@ export abstract class ExpressionParser extends TokenCursor {
       return { kind: 'subquery', form: 'scalar', query, at: token.at };
     }
     const expression = this.expression();
-    if (this.isSymbol(',')) throw this.refuse(token.at, 'A list in parentheses is a struct, which is not covered.');
+    if (!this.isSymbol(',')) {
+      this.close(')', token);
+      return expression;
+    }
+    // A list in parentheses is a struct whose fields have no names.
+    const fields = [{ expression, name: null }];
+    while (this.acceptSymbol(',')) fields.push({ expression: this.expression(), name: null });
     this.close(')', token);
-    return expression;
+    return { kind: 'struct', fields, at: token.at };
   }
 
   #word(token: Token): Expression {
@@ -321,11 +344,11 @@ export abstract class ExpressionParser extends TokenCursor {
         return this.#struct();
       case 'DATE':
       case 'TIMESTAMP':
+      case 'DATETIME':
       case 'NUMERIC':
       case 'DECIMAL':
         if (this.peek(1).kind === 'string') return this.#typedLiteral();
         break;
-      case 'DATETIME':
       case 'TIME':
       case 'BIGNUMERIC':
       case 'JSON':
@@ -340,7 +363,7 @@ export abstract class ExpressionParser extends TokenCursor {
       case 'LAMBDA':
         throw this.refuse(at, 'Lambdas are not GoogleSQL.');
     }
-    const isCallOfReserved = opens && ['IF', 'LEFT', 'RIGHT'].includes(token.value);
+    const isCallOfReserved = opens && ['IF', 'LEFT', 'RIGHT', 'GROUPING'].includes(token.value);
     if (RESERVED.has(token.value) && !isCallOfReserved)
       throw this.unexpected('an expression', this.#reservedHint(token));
     return this.#columnOrCall();
@@ -353,10 +376,11 @@ export abstract class ExpressionParser extends TokenCursor {
   #typedLiteral(): Expression {
     const word = this.take();
     const string = this.take();
-    const type = word.value === 'DECIMAL' ? 'NUMERIC' : (word.value as 'DATE' | 'TIMESTAMP' | 'NUMERIC');
+    const type = word.value === 'DECIMAL' ? 'NUMERIC' : (word.value as 'DATE' | 'TIMESTAMP' | 'DATETIME' | 'NUMERIC');
     const shape = {
       DATE: /^\d{4}-\d{1,2}-\d{1,2}$/,
       TIMESTAMP: /^\d{4}-\d{1,2}-\d{1,2}([ Tt]\d{1,2}:\d{1,2}:\d{1,2}(\.\d{1,6})?)?\s*(Z|z|UTC|[+-]\d{1,2}(:\d{2})?)?$/,
+      DATETIME: /^\d{4}-\d{1,2}-\d{1,2}([ Tt]\d{1,2}:\d{1,2}:\d{1,2}(\.\d{1,6})?)?$/,
       NUMERIC: /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/,
     }[type];
     if (!shape.test(string.value) || !isDayOfCalendar(string.value, type))
@@ -403,7 +427,7 @@ export abstract class ExpressionParser extends TokenCursor {
       throw this.refuse(
         token.at,
         `“${token.text}” is no type that is covered.`,
-        meant ? `Did you mean ${meant}?` : 'Use STRING, INT64, FLOAT64, NUMERIC, BOOL, DATE or TIMESTAMP.',
+        meant ? `Did you mean ${meant}?` : 'Use STRING, INT64, FLOAT64, NUMERIC, BOOL, DATE, DATETIME or TIMESTAMP.',
       );
     }
     const opening = this.peek();
@@ -561,12 +585,11 @@ export abstract class ExpressionParser extends TokenCursor {
           );
         }
         if (takesPart && part === null)
-          part = this.#part(word.value.startsWith('TIMESTAMP') ? [...DATE_PARTS, ...TIME_PARTS] : DATE_PARTS);
+          part = this.#part(/^(TIMESTAMP|DATETIME)_/.test(word.value) ? [...DATE_PARTS, ...TIME_PARTS] : DATE_PARTS);
         else args.push(this.expression());
       } while (this.acceptSymbol(','));
     }
-    if (this.isWord('HAVING'))
-      throw this.refuse(this.peek().at, 'HAVING inside an aggregate is not covered.', 'Use MAX_BY or MIN_BY.');
+    const having = this.#having(word);
     let nulls = this.#nullTreatment();
     const orderBy = this.isWord('ORDER') ? this.orderBy() : [];
     const limit = this.acceptWords('LIMIT') ? this.count() : null;
@@ -591,9 +614,24 @@ export abstract class ExpressionParser extends TokenCursor {
       nulls,
       orderBy,
       limit,
+      having,
       over,
     };
     return { kind: 'call', ...call };
+  }
+
+  #having(word: Token): Call['having'] {
+    const { at } = this.peek();
+    if (!this.acceptWords('HAVING')) return null;
+    if (word.value !== 'ANY_VALUE')
+      throw this.refuse(
+        at,
+        `HAVING inside ${word.value} is not covered.`,
+        'It is for ANY_VALUE; else filter the rows first.',
+      );
+    const extreme = this.acceptWords('MAX') ? 'MAX' : 'MIN';
+    if (extreme === 'MIN') this.expectWord('MIN');
+    return { extreme, by: this.expression() };
   }
 
   #nullTreatment(): 'IGNORE' | 'RESPECT' | null {

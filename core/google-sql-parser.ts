@@ -51,6 +51,8 @@ const STATEMENTS = [
   'INSTALL',
 ];
 
+type Join = Extract<FromItem, { kind: 'join' }>;
+
 class Parser extends ExpressionParser {
   statement(): Query {
     const token = this.peek();
@@ -72,17 +74,18 @@ class Parser extends ExpressionParser {
 
   #query(): Query {
     const { at } = this.peek();
+    const recursive = this.isWord('WITH') && this.isWord('RECURSIVE', 1);
     const ctes = this.isWord('WITH') ? this.#with() : [];
     const body = this.#body();
     const orderBy = this.isWord('ORDER') ? this.orderBy() : [];
     const limit = this.acceptWords('LIMIT') ? this.count() : null;
     const offset = limit !== null && this.acceptWords('OFFSET') ? this.count() : null;
-    return { at, with: ctes, body, orderBy, limit, offset };
+    return { at, with: ctes, recursive, body, orderBy, limit, offset };
   }
 
   #with(): Query['with'] {
     this.take();
-    if (this.isWord('RECURSIVE')) throw this.refuse(this.peek().at, 'WITH RECURSIVE is not covered.');
+    this.acceptWords('RECURSIVE');
     const ctes: Query['with'][number][] = [];
     do {
       const { at } = this.peek();
@@ -150,7 +153,9 @@ class Parser extends ExpressionParser {
     if (!this.acceptWords('SELECT')) {
       throw this.unexpected('SELECT', this.misspeltKeyword(this.peek()));
     }
-    if (this.isWord('AS')) throw this.refuse(this.peek().at, 'SELECT AS STRUCT and AS VALUE are not covered.');
+    if (this.isWord('AS') && this.isWord('VALUE', 1))
+      throw this.refuse(this.peek().at, 'SELECT AS VALUE is not covered.', 'Select the columns by name.');
+    const asStruct = this.acceptWords('AS', 'STRUCT');
     const distinct = this.acceptWords('DISTINCT');
     if (!distinct) this.acceptWords('ALL');
     if (distinct && this.isWord('ON'))
@@ -158,11 +163,11 @@ class Parser extends ExpressionParser {
     const items = this.#selectItems();
     const from = this.acceptWords('FROM') ? this.#from() : null;
     const where = this.acceptWords('WHERE') ? this.expression() : null;
-    const { groupBy, rollup } = this.acceptWords('GROUP', 'BY') ? this.#groupBy() : { groupBy: [], rollup: false };
+    const { groupBy, grouping } = this.acceptWords('GROUP', 'BY') ? this.#groupBy() : { groupBy: [], grouping: null };
     const having = this.acceptWords('HAVING') ? this.expression() : null;
     const qualify = this.acceptWords('QUALIFY') ? this.expression() : null;
     const windows = this.acceptWords('WINDOW') ? this.#windows() : [];
-    return { at, distinct, items, from, where, groupBy, rollup, having, qualify, windows };
+    return { at, distinct, asStruct, items, from, where, groupBy, grouping, having, qualify, windows };
   }
 
   #selectItems(): readonly SelectItem[] {
@@ -215,22 +220,64 @@ class Parser extends ExpressionParser {
     return this.isName() ? this.name('a name') : null;
   }
 
-  #groupBy(): Pick<Select, 'groupBy' | 'rollup'> {
-    if (this.acceptWords('ALL')) return { groupBy: 'all', rollup: false };
-    const token = this.peek();
-    const isGrouping = ['CUBE', 'GROUPING'].includes(token.value) && token.kind === 'word';
-    if (isGrouping)
-      throw this.refuse(token.at, `GROUP BY ${token.value} is not covered.`, 'Use UNION ALL of two queries.');
-    if (!this.acceptWords('ROLLUP')) return { groupBy: this.expressions(), rollup: false };
+  #groupBy(): Pick<Select, 'groupBy' | 'grouping'> {
+    if (this.acceptWords('ALL')) return { groupBy: 'all', grouping: null };
+    if (this.acceptWords('GROUPING', 'SETS')) return this.#groupingSets();
+    const kind = this.acceptWords('ROLLUP') ? 'ROLLUP' : this.acceptWords('CUBE') ? 'CUBE' : null;
+    if (kind === null) return { groupBy: this.expressions(), grouping: null };
     const opening = this.peek();
     this.expectSymbol('(');
     const groupBy = this.expressions();
     this.close(')', opening);
-    for (const { kind, at } of groupBy) {
-      if (kind === 'literal')
-        throw this.refuse(at, 'ROLLUP takes no ordinals.', 'Write the columns, or the names that SELECT gives.');
+    this.#refuseOrdinals(groupBy, kind);
+    return { groupBy, grouping: { kind } };
+  }
+
+  /** `GROUPING SETS ((a, b), a, ())`; an expression that stands in several sets is one group. */
+  #groupingSets(): Pick<Select, 'groupBy' | 'grouping'> {
+    const groupBy: Expression[] = [];
+    const texts: string[] = [];
+    const placeOf = (): number => {
+      const from = this.next;
+      const expression = this.expression();
+      const text = this.tokens
+        .slice(from, this.next)
+        .map((token) => (token.kind === 'word' || token.kind === 'quoted' ? token.value.toUpperCase() : token.text))
+        .join(' ');
+      const known = texts.indexOf(text);
+      if (known >= 0) return known;
+      groupBy.push(expression);
+      return texts.push(text) - 1;
+    };
+    const opening = this.peek();
+    this.expectSymbol('(');
+    const sets: (readonly number[])[] = [];
+    do {
+      const bracket = this.peek();
+      for (const kind of ['ROLLUP', 'CUBE'])
+        if (this.isWord(kind))
+          throw this.refuse(bracket.at, `${kind} inside GROUPING SETS is not covered.`, 'Write its sets out.');
+      if (!this.acceptSymbol('(')) {
+        sets.push([placeOf()]);
+        continue;
+      }
+      const set: number[] = [];
+      if (!this.isSymbol(')'))
+        do set.push(placeOf());
+        while (this.acceptSymbol(','));
+      this.close(')', bracket);
+      sets.push(set);
+    } while (this.acceptSymbol(','));
+    this.close(')', opening);
+    this.#refuseOrdinals(groupBy, 'GROUPING SETS');
+    return { groupBy, grouping: { kind: 'SETS', sets } };
+  }
+
+  #refuseOrdinals(groupBy: readonly Expression[], kind: string): void {
+    for (const { kind: what, at } of groupBy) {
+      if (what === 'literal')
+        throw this.refuse(at, `${kind} takes no ordinals.`, 'Write the columns, or the names that SELECT gives.');
     }
-    return { groupBy, rollup: true };
   }
 
   #windows(): Select['windows'] {
@@ -243,34 +290,37 @@ class Parser extends ExpressionParser {
     return windows;
   }
 
+  /** From left to right, whether a comma or a JOIN stands between. @source GoogleSQL, "Query syntax", sequences of JOINs */
   #from(): FromItem {
-    let left = this.#joins();
-    for (let { at } = this.peek(); this.acceptSymbol(','); { at } = this.peek()) {
-      left = { kind: 'join', type: 'CROSS', left, right: this.#joins(), on: null, using: [], at };
-    }
-    return left;
-  }
-
-  #joins(): FromItem {
     let left = this.#fromItem();
-    for (
-      let { at } = this.peek(), type = this.#joinType();
-      type !== null;
-      { at } = this.peek(), type = this.#joinType()
-    ) {
-      const right = this.#fromItem();
-      const on = type !== 'CROSS' && this.acceptWords('ON') ? this.expression() : null;
-      const using = type !== 'CROSS' && on === null && this.acceptWords('USING') ? this.names('a column') : [];
-      const mayStandBare = right.kind === 'unnest' && (type === 'INNER' || type === 'LEFT');
-      if (type !== 'CROSS' && on === null && using.length === 0 && !mayStandBare) {
-        throw this.unexpected('ON or USING', 'A join without a condition is a CROSS JOIN.');
+    let hasComma = false;
+    while (true) {
+      const { at } = this.peek();
+      if (this.acceptSymbol(',')) {
+        hasComma = true;
+        left = { kind: 'join', type: 'CROSS', left, right: this.#fromItem(), on: null, using: [], at };
+        continue;
       }
-      left = { kind: 'join', type, left, right, on, using, at };
+      const type = this.#joinType();
+      if (type === null) return left;
+      if (hasComma && (type === 'RIGHT' || type === 'FULL'))
+        throw invalid(this.text, at, `${type} JOIN cannot follow a comma in FROM.`, 'Write CROSS JOIN for the comma.');
+      left = this.#join(left, type, at);
     }
-    return left;
   }
 
-  #joinType(): Extract<FromItem, { kind: 'join' }>['type'] | null {
+  #join(left: FromItem, type: Join['type'], at: number): FromItem {
+    const right = this.#fromItem();
+    const on = type !== 'CROSS' && this.acceptWords('ON') ? this.expression() : null;
+    const using = type !== 'CROSS' && on === null && this.acceptWords('USING') ? this.names('a column') : [];
+    const mayStandBare = right.kind === 'unnest' && (type === 'INNER' || type === 'LEFT');
+    if (type !== 'CROSS' && on === null && using.length === 0 && !mayStandBare) {
+      throw this.unexpected('ON or USING', 'A join without a condition is a CROSS JOIN.');
+    }
+    return { kind: 'join', type, left, right, on, using, at };
+  }
+
+  #joinType(): Join['type'] | null {
     const { at, value, kind } = this.peek();
     if (kind !== 'word') return null;
     if (['ASOF', 'SEMI', 'ANTI', 'POSITIONAL', 'NATURAL', 'LATERAL'].includes(value) && this.isWord('JOIN', 1)) {

@@ -333,13 +333,16 @@ function checkArguments(call: Call, row: FunctionRow, report: Report): void {
     report(at, `${name} needs a date part.`, `Write ${name}(…, DAY).`);
   }
   for (const [index, argument] of call.args.entries()) {
-    const wants = row.interval === true && index === (name === 'GENERATE_DATE_ARRAY' ? 2 : 1);
+    const wants = row.interval === true && index === (name.startsWith('GENERATE_') ? 2 : 1);
     if (wants && argument.kind !== 'interval')
       report(argument.at, `${name} wants INTERVAL n PART here.`, 'Write INTERVAL 7 DAY.');
     if (!wants && argument.kind === 'interval') report(argument.at, `${name} takes no interval here.`);
   }
   const isAggregate = row.kind === 'aggregate';
-  if (call.distinct && (!isAggregate || ['COUNTIF', 'MAX_BY', 'MIN_BY'].includes(name)))
+  if (
+    call.distinct &&
+    (!isAggregate || ['COUNTIF', 'MAX_BY', 'MIN_BY', 'CORR', 'COVAR_SAMP', 'COVAR_POP', 'GROUPING'].includes(name))
+  )
     report(at, `${name} takes no DISTINCT.`);
   const isOrdered = row.orderBy === 'required';
   if (isOrdered && call.orderBy.length === 0) {
@@ -350,9 +353,16 @@ function checkArguments(call: Call, row: FunctionRow, report: Report): void {
     );
   }
   if (!isOrdered && call.orderBy.length > 0) report(at, `${name} takes no ORDER BY.`);
-  if (call.limit !== null && name !== 'ARRAY_AGG') report(at, `LIMIT inside ${name} is not covered.`);
+  if (call.limit !== null && !isOrdered) report(at, `LIMIT inside ${name} is not covered.`);
+  const isPercentile = ['PERCENTILE_CONT', 'PERCENTILE_DISC'].includes(name);
   const maySkipNulls = name === 'ARRAY_AGG' || ['FIRST_VALUE', 'LAST_VALUE', 'NTH_VALUE'].includes(name);
-  if (call.nulls === 'IGNORE' && !maySkipNulls) report(at, `${name} takes no IGNORE NULLS.`);
+  if (call.nulls === 'IGNORE' && !maySkipNulls && !isPercentile) report(at, `${name} takes no IGNORE NULLS.`);
+  if (call.nulls === 'RESPECT' && !maySkipNulls)
+    report(
+      at,
+      `${name} with RESPECT NULLS is not covered.`,
+      'Leave RESPECT NULLS out, or give NULL a value with IFNULL.',
+    );
 }
 
 function argumentCount(row: FunctionRow): string {
@@ -369,8 +379,9 @@ function collectTables(
 ): void {
   const names = new Set(outer);
   for (const cte of query.with) {
-    collectTables(cte.query, new Set(names), found);
-    names.add(cte.name.toLowerCase());
+    const own = cte.name.toLowerCase();
+    collectTables(cte.query, query.recursive ? new Set([...names, own]) : new Set(names), found);
+    names.add(own);
   }
   const nested = {
     query: (inner: Query) => {

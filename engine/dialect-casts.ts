@@ -4,6 +4,7 @@ import { numericOfFloat } from './dialect-numbers.ts';
 import {
   BOOL,
   DATE,
+  DATETIME,
   FLOAT64,
   INT64,
   NUMERIC_SCALE,
@@ -29,6 +30,7 @@ const READABLE: { readonly [type in TypeName['name']]: string | null } = {
   BIGNUMERIC: String.raw`(?i)\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*`,
   BOOL: '(?i)true|false',
   DATE: String.raw`\s*\d{4}-\d{1,2}-\d{1,2}\s*`,
+  DATETIME: String.raw`\s*\d{4}-\d{1,2}-\d{1,2}([ Tt]([01]?\d|2[0-3]):[0-5]?\d:[0-5]?\d(\.\d{1,6})?)?\s*`,
   TIMESTAMP: String.raw`\s*\d{4}-\d{1,2}-\d{1,2}([ Tt]([01]?\d|2[0-3]):[0-5]?\d:([0-5]?\d|60)(\.\d{1,6})?)?\s*(Z|z|UTC|[+-]\d{1,2}(:\d{2})?|[+-]\d{4})?\s*`,
 };
 
@@ -41,13 +43,20 @@ export function renderCast(
   type: TypeName,
   safe: boolean,
 ): Sql | { readonly refused: string; readonly hint: string } {
-  const target = targetType(type);
   const from = value.type.kind;
+  if (type.name === 'BIGNUMERIC' && type.precision === null && !['INT64', 'NUMERIC', 'NULL'].includes(from))
+    return {
+      refused: 'A BIGNUMERIC has 38 digits after the point, more than DuckDB keeps.',
+      hint: 'Write BIGNUMERIC(38, 9), or NUMERIC.',
+    };
+  const target = targetType(type, value.type);
   if (safe && type.precision !== null)
     return {
       refused: `SAFE_CAST to ${type.name}(p, s) is an error on one engine and NULL on the other where a value is too large.`,
       hint: `Write SAFE_CAST(value AS ${type.name}), and ROUND for its digits.`,
     };
+  const isSameNumber = type.name === 'BIGNUMERIC' && type.precision === null && from === 'NUMERIC';
+  if (isSameNumber) return sql(value.text, target);
   if (from === 'NULL') return sql(`CAST(NULL AS ${duckDbName(type)})`, target);
   if (type.name === 'STRING') return renderText(value, safe);
   if (from === 'STRING') {
@@ -74,11 +83,12 @@ const ALLOWED: { readonly [type in TypeName['name']]: readonly SqlType['kind'][]
   NUMERIC: ['INT64', 'FLOAT64', 'NUMERIC'],
   BIGNUMERIC: ['INT64', 'FLOAT64', 'NUMERIC'],
   BOOL: ['INT64', 'BOOL'],
-  DATE: ['DATE', 'TIMESTAMP'],
-  TIMESTAMP: ['DATE', 'TIMESTAMP'],
+  DATE: ['DATE', 'TIMESTAMP', 'DATETIME'],
+  TIMESTAMP: ['DATE', 'TIMESTAMP', 'DATETIME'],
+  DATETIME: ['DATE', 'TIMESTAMP', 'DATETIME'],
 };
 
-function targetType(type: TypeName): SqlType {
+function targetType(type: TypeName, from: SqlType): SqlType {
   switch (type.name) {
     case 'STRING':
       return STRING;
@@ -87,14 +97,17 @@ function targetType(type: TypeName): SqlType {
     case 'FLOAT64':
       return FLOAT64;
     case 'NUMERIC':
-    case 'BIGNUMERIC':
       return numeric(type.precision === null ? NUMERIC_SCALE : (type.scale ?? 0));
+    case 'BIGNUMERIC':
+      return numeric(type.precision === null && from.kind === 'NUMERIC' ? from.scale : (type.scale ?? 0), true);
     case 'BOOL':
       return BOOL;
     case 'DATE':
       return DATE;
     case 'TIMESTAMP':
       return TIMESTAMP;
+    case 'DATETIME':
+      return DATETIME;
   }
 }
 
@@ -109,7 +122,7 @@ function duckDbName(type: TypeName): string {
     case 'NUMERIC':
     case 'BIGNUMERIC':
       return type.precision === null
-        ? `DECIMAL(38, ${NUMERIC_SCALE})`
+        ? `DECIMAL(38, ${type.name === 'NUMERIC' ? NUMERIC_SCALE : 0})`
         : `DECIMAL(${type.precision}, ${type.scale ?? 0})`;
     case 'BOOL':
       return 'BOOLEAN';
@@ -117,13 +130,14 @@ function duckDbName(type: TypeName): string {
       return 'DATE';
     case 'TIMESTAMP':
       return 'TIMESTAMPTZ';
+    case 'DATETIME':
+      return 'TIMESTAMP';
   }
 }
 
 function renderPlain(value: Sql, type: TypeName, safe: boolean): string {
   const cast = safe ? 'TRY_CAST' : 'CAST';
-  const isExact = type.name === 'NUMERIC' || type.name === 'BIGNUMERIC';
-  if (isExact && value.type.kind === 'FLOAT64')
+  if (isExact(type) && value.type.kind === 'FLOAT64')
     return `${cast}(${numericOfFloat(value.text, safe)} AS ${duckDbName(type)})`;
   // DuckDB rounds a half of a DOUBLE to the even neighbour, GoogleSQL away from zero.
   const isHalfEven = type.name === 'INT64' && (value.type.kind === 'FLOAT64' || value.type.kind === 'UNKNOWN');
@@ -148,7 +162,7 @@ function renderFromText(text: string, type: TypeName, safe: boolean): string {
         ? `coalesce(TRY_CAST(${trimmed} AS DOUBLE), CAST(${hex} AS DOUBLE))`
         : type.name === 'TIMESTAMP'
           ? readInstant(trimmed)
-          : `TRY_CAST(${trimmed} AS ${duckDbName(type)})`;
+          : `TRY_CAST(${isExact(type) ? withoutExponent(trimmed) : trimmed} AS ${duckDbName(type)})`;
   const zoned =
     type.name === 'TIMESTAMP'
       ? `WHEN regexp_full_match(${text}, ${literal(NAMES_A_ZONE)}) THEN error('The name of a time zone in a text is not read: write an offset, as in +02:00') `
@@ -159,6 +173,20 @@ function renderFromText(text: string, type: TypeName, safe: boolean): string {
   return `(CASE WHEN ${text} IS NULL THEN NULL ELSE coalesce(${value}, error(${message})) END)`;
 }
 
+function isExact({ name }: TypeName): boolean {
+  return name === 'NUMERIC' || name === 'BIGNUMERIC';
+}
+
+/** `-1.5e-12` with its point moved: of a text with an exponent DuckDB rounds the last digit of a DECIMAL wrongly. */
+function withoutExponent(text: string): string {
+  const part = (group: number) => `regexp_extract(t, '^([+-]?)(\\d*)\\.?(\\d*)[eE]([+-]?\\d+)$', ${group})`;
+  const exponent = `greatest(-80, least(80, CAST(TRY_CAST(${part(4)} AS BIGINT) AS INTEGER)))`;
+  const whole = `lpad(${part(2)}, CAST(greatest(length(${part(2)}), 1 - ${exponent}) AS INTEGER), '0')`;
+  const fraction = `rpad(${part(3)}, CAST(greatest(length(${part(3)}), ${exponent}) AS INTEGER), '0')`;
+  const moved = `${part(1)} || left(${whole} || ${fraction}, length(${whole}) + ${exponent}) || '.' || substr(${whole} || ${fraction}, length(${whole}) + ${exponent} + 1)`;
+  return `(CASE WHEN ${text} LIKE '%e%' OR ${text} LIKE '%E%' THEN list_transform([${text}], lambda t: ${moved})[1] ELSE ${text} END)`;
+}
+
 /** DuckDB wants two digits in an offset, and knows no leap second, which GoogleSQL takes as the first of the next minute. */
 function readInstant(text: string): string {
   const offset = `regexp_replace(${text}, '([+-])(\\d)(:\\d{2})?$', '\\10\\2\\3')`;
@@ -166,6 +194,25 @@ function readInstant(text: string): string {
   const isLeap = `regexp_matches(${text}, ':\\d{1,2}:60')`;
   const before = `TRY_CAST(regexp_replace(${written}, ':60(\\.\\d+)?', ':59') AS TIMESTAMPTZ)`;
   return `CASE WHEN ${isLeap} THEN ${before} + INTERVAL 1 SECOND ELSE TRY_CAST(${written} AS TIMESTAMPTZ) END`;
+}
+
+/**
+ * Civil time with no fraction, or one of three or six digits.
+ *
+ * @source GoogleSQL, "Conversion functions", CAST AS STRING
+ */
+export function civilText(civil: string): string {
+  const micros = `(microsecond(${civil}) % 1000000)`;
+  const fraction = `CASE WHEN ${micros} = 0 THEN '' WHEN ${micros} % 1000 = 0 THEN strftime(${civil}, '.%g') ELSE strftime(${civil}, '.%f') END`;
+  return `(strftime(${civil}, '%Y-%m-%d %H:%M:%S') || ${fraction})`;
+}
+
+/** Fifteen digits where they give the number back, else seventeen; never the sign of zero. */
+function floatText(value: string): string {
+  const short = `printf('%.15g', v)`;
+  const shortest = `CASE WHEN CAST(${short} AS DOUBLE) = v THEN ${short} ELSE printf('%.17g', v) END`;
+  const text = `CASE WHEN v = 0 THEN '0' WHEN isnan(v) THEN 'NaN' ELSE ${shortest} END`;
+  return `list_transform([CAST(${value} AS DOUBLE)], lambda v: ${text})[1]`;
 }
 
 /** Numbers without trailing zeros, as GoogleSQL writes them. */
@@ -190,10 +237,11 @@ function renderText(value: Sql, safe: boolean): Sql | { readonly refused: string
       );
     }
     case 'TIMESTAMP':
-      return {
-        refused: 'The text of a TIMESTAMP differs between engines.',
-        hint: "Write FORMAT_TIMESTAMP('%Y-%m-%d %H:%M:%S', value).",
-      };
+      return sql(`(${civilText(`(${value.text} AT TIME ZONE 'UTC')`)} || '+00')`, STRING);
+    case 'DATETIME':
+      return sql(civilText(value.text), STRING);
+    case 'FLOAT64':
+      return sql(floatText(value.text), STRING);
     default:
       return {
         refused: `The text of a ${value.type.kind} differs between engines.`,

@@ -36,11 +36,26 @@ export function civilTime(instant: string, zone: Sql): string | null {
   return isZoneName(zone) ? `(${instant} AT TIME ZONE ${zone.text})` : null;
 }
 
-/** The instant of civil time in a zone; the zone is one that `civilTime` takes. */
+/**
+ * The instant of civil time in a zone; the zone is one that `civilTime` takes. Of an hour that comes twice, as clocks are put back,
+ * it is the first, where DuckDB takes the second.
+ */
 export function instantOfCivil(civil: string, zone: Sql): string {
   const minutes = offsetMinutes(zone);
   if (minutes !== null) return `((${civil} - ${minutes} * INTERVAL 1 MINUTE) AT TIME ZONE 'UTC')`;
-  return `(${civil} AT TIME ZONE ${zone.text})`;
+  if (zone.literal?.value === 'UTC') return `(${civil} AT TIME ZONE 'UTC')`;
+  const instant = `(c AT TIME ZONE ${zone.text})`;
+  // Clocks go back by an hour, but by half of one on Lord Howe Island.
+  const earlier = [60, 30].map((by) => {
+    const before = `(${instant} - INTERVAL ${by} MINUTE)`;
+    return `WHEN (${before} AT TIME ZONE ${zone.text}) = c THEN ${before}`;
+  });
+  return `list_transform([${civil}], lambda c: CASE ${earlier.join(' ')} ELSE ${instant} END)[1]`;
+}
+
+/** The begin of an hour or a shorter part in a zone: at the offset that the instant itself has, also where an hour comes twice. */
+export function truncateInZone(instant: string, civil: string, part: DatePart): string {
+  return `(${instant} - (${civil} - date_trunc(${literal(part.name.toLowerCase())}, ${civil})))`;
 }
 
 /** DuckDB knows no offsets as zones. */
@@ -84,12 +99,14 @@ export function interval(amount: string, part: DatePart): string {
   return `(CAST(${count} AS BIGINT) * INTERVAL 1 ${unit})`;
 }
 
-/** Boundaries of the part between two days, negative where `later` lies before `earlier`. */
+const dayOf = (moment: string): string => `CAST(${moment} AS DATE)`;
+
+/** Boundaries of the part between two days or civil times, negative where `later` lies before `earlier`. */
 export function dateDifference(later: string, earlier: string, part: DatePart): string {
   switch (part.name) {
     case 'WEEK':
     case 'ISOWEEK':
-      return `(date_diff('day', ${truncateDate(earlier, part)}, ${truncateDate(later, part)}) // 7)`;
+      return `(date_diff('day', ${truncateDate(dayOf(earlier), part)}, ${truncateDate(dayOf(later), part)}) // 7)`;
     case 'ISOYEAR':
       return `CAST(isoyear(${later}) - isoyear(${earlier}) AS BIGINT)`;
     default:
@@ -124,9 +141,25 @@ export function extractPart(value: string, part: DatePart): string {
   }
 }
 
+/** A day or instant after 9999 is an error in GoogleSQL; DuckDB goes on. */
+export function inCalendar(value: string, type: 'DATE' | 'TIMESTAMP' | 'TIMESTAMPTZ'): string {
+  const [first, end] =
+    type === 'DATE' ? ['0001-01-01', '9999-12-31'] : ['0001-01-01 00:00:00', '9999-12-31 23:59:59.999999'];
+  const isOutside = `${value} < ${type} ${literal(first ?? '')} OR ${value} > ${type} ${literal(end ?? '')}`;
+  return `(CASE WHEN ${isOutside} THEN error('a day outside of the years 1 to 9999') ELSE ${value} END)`;
+}
+
 /** Codes of FORMAT_DATE and FORMAT_TIMESTAMP that both engines write alike. */
 const FORMAT_CODES: { readonly [code: string]: string } = {
   A: '%A',
+  D: '%m/%d/%y',
+  h: '%b',
+  I: '%I',
+  p: '%p',
+  R: '%H:%M',
+  X: '%H:%M:%S',
+  x: '%m/%d/%y',
+  E4Y: '%Y',
   a: '%a',
   B: '%B',
   b: '%b',
@@ -149,16 +182,64 @@ const FORMAT_CODES: { readonly [code: string]: string } = {
   '%': '%%',
 };
 
-/** The same format in DuckDB's codes, or the code that has none: for a day also those of the time of day. */
-export function formatCodes(
+/** Codes that DuckDB has no code for: what stands there, of a value. */
+const FORMAT_VALUES: { readonly [code: string]: (value: string) => string } = {
+  C: (value) => `lpad(CAST(year(${value}) // 100 AS VARCHAR), 2, '0')`,
+  e: (value) => `lpad(CAST(day(${value}) AS VARCHAR), 2, ' ')`,
+  k: (value) => `lpad(CAST(hour(${value}) AS VARCHAR), 2, ' ')`,
+  l: (value) => `lpad(CAST((hour(${value}) + 11) % 12 + 1 AS VARCHAR), 2, ' ')`,
+  g: (value) => `lpad(CAST(isoyear(${value}) % 100 AS VARCHAR), 2, '0')`,
+  n: () => `'\n'`,
+  P: (value) => `lower(strftime(${value}, '%p'))`,
+  Q: (value) => `CAST(quarter(${value}) AS VARCHAR)`,
+  t: () => `'\t'`,
+  'E*S': (value) => `rtrim(rtrim(strftime(${value}, '%S.%f'), '0'), '.')`,
+};
+
+const TIME_CODES = ['H', 'I', 'k', 'l', 'M', 'p', 'P', 'R', 'S', 'T', 'X', 'Z', 'z', 'Ez', 'E*S'];
+
+/** The text of a day or of civil time, or the code that is not covered: for a day also those of the time of day. */
+export function formatted(
+  value: string,
   format: string,
   hasTime: boolean,
-): { readonly format: string } | { readonly unknown: string } {
-  let unknown: string | null = null;
-  const translated = format.replace(/%([\s\S]?)/g, (whole, code: string) => {
-    const known = !hasTime && ['H', 'M', 'S', 'T'].includes(code) ? undefined : FORMAT_CODES[code];
-    if (known === undefined) unknown ??= whole;
-    return known ?? whole;
-  });
-  return unknown === null ? { format: translated } : { unknown };
+  isInUtc: boolean,
+): string | { readonly unknown: string } {
+  const pieces: { readonly format: string; readonly value: string | null }[] = [];
+  for (const [whole] of format.matchAll(/%E(?:[1-6*]S|4Y|z)|%[\s\S]?|[^%]+/g)) {
+    const code = whole.startsWith('%') ? whole.slice(1) : null;
+    const isTime = code !== null && (TIME_CODES.includes(code) || /^E\dS$/.test(code));
+    if (code === null) pieces.push({ format: whole, value: null });
+    else if (isTime && !hasTime) return { unknown: whole };
+    else if (FORMAT_CODES[code] !== undefined) pieces.push({ format: FORMAT_CODES[code], value: null });
+    else {
+      const piece = FORMAT_VALUES[code]?.(value) ?? fractionOrZone(value, code, isInUtc);
+      if (piece === null) return { unknown: whole };
+      pieces.push({ format: '', value: piece });
+    }
+  }
+  const texts: string[] = [];
+  let plain = '';
+  const flush = () => {
+    if (plain !== '') texts.push(`strftime(${value}, ${literal(plain)})`);
+    plain = '';
+  };
+  for (const piece of pieces) {
+    if (piece.value === null) plain += piece.format;
+    else {
+      flush();
+      texts.push(piece.value);
+    }
+  }
+  flush();
+  if (texts.length === 0) return `(CASE WHEN ${value} IS NOT NULL THEN '' END)`;
+  return texts.length === 1 ? (texts[0] ?? '') : `(${texts.join(' || ')})`;
+}
+
+/** Seconds with a fraction, seconds since 1970, and the zone where it is UTC; null for any other code. */
+function fractionOrZone(value: string, code: string, isInUtc: boolean): string | null {
+  const digits = /^E([1-6])S$/.exec(code)?.[1];
+  if (digits !== undefined) return `left(strftime(${value}, '%S.%f'), ${3 + Number(digits)})`;
+  if (!isInUtc) return null;
+  return { Z: "'UTC'", z: "'+0000'", Ez: "'+00:00'" }[code] ?? null;
 }

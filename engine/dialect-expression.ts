@@ -12,15 +12,16 @@ import { DATE_PARTS, type PortableFunction } from '../core/google-sql-functions.
 import { invalid, notPortable, type SqlFaultError } from '../core/google-sql-lexer.ts';
 import { isDay } from '../core/partition.ts';
 import { renderCast } from './dialect-casts.ts';
-import { civilTime, extractPart, hasFixedLength, interval, ZONE_FAULT } from './dialect-dates.ts';
+import { civilTime, extractPart, hasFixedLength, inCalendar, interval, ZONE_FAULT } from './dialect-dates.ts';
 import { RENDER } from './dialect-functions.ts';
-import { add, divide, multiply } from './dialect-numbers.ts';
+import { add, divide, isBigNumeric, multiply, productScale } from './dialect-numbers.ts';
 import {
   arrayOf,
   BOOL,
   coerced,
   commonType,
   DATE,
+  DATETIME,
   floatLiteral,
   INT64,
   INTERVAL,
@@ -206,6 +207,8 @@ function renderLiteral(expression: ExpressionOf<'literal'>): Sql {
       return sql(`CAST(${literal(value)} AS DATE)`, DATE);
     case 'TIMESTAMP':
       return sql(`CAST(${literal(value)} AS TIMESTAMPTZ)`, TIMESTAMP);
+    case 'DATETIME':
+      return sql(`CAST(${literal(value)} AS TIMESTAMP)`, DATETIME);
     case 'NUMERIC':
       return sql(`CAST(${literal(value.trim())} AS DECIMAL(38, ${NUMERIC_SCALE}))`, numeric(NUMERIC_SCALE));
   }
@@ -246,6 +249,10 @@ function renderBinary(expression: ExpressionOf<'binary'>, scope: Scope): Sql {
     const [left, right] = [renderCondition(expression.left, scope), renderCondition(expression.right, scope)];
     return sql(`(${left.text} ${operator} ${right.text})`, BOOL);
   }
+  if (operator === '=' || operator === '<>') {
+    const equal = equalFields([expression.left, expression.right], scope, at);
+    if (equal) return sql(operator === '=' ? equal : `(NOT ${equal})`, BOOL);
+  }
   if (isComparison(operator)) {
     const [left, right] = renderComparable([expression.left, expression.right], scope, at);
     return sql(`(${left} ${operator} ${right})`, BOOL);
@@ -255,9 +262,9 @@ function renderBinary(expression: ExpressionOf<'binary'>, scope: Scope): Sql {
       throw invalid(scope.text, side.at, `“${operator}” takes no NULL by itself.`, 'Write CAST(NULL AS INT64).');
   }
   const [left, right] = [renderExpression(expression.left, scope), renderExpression(expression.right, scope)];
-  if (expression.right.kind === 'interval' && !hasFixedLength(expression.right.part)) {
-    throw refuse(scope, at, `${expression.right.part.name} has no fixed length.`, 'Write DATE_ADD(day, INTERVAL …).');
-  }
+  const isMonths = expression.right.kind === 'interval' && !hasFixedLength(expression.right.part);
+  if (isMonths && left.type.kind === 'TIMESTAMP')
+    throw refuse(scope, at, 'Months and years have no fixed length.', 'Write DATE_ADD(DATE(instant), INTERVAL …).');
   if (operator === '||') return renderConcatenation(left, right, at, scope);
   const shifted = operator === '+' || operator === '-' ? shiftInTime(left, right, operator, at, scope) : null;
   if (shifted) return shifted;
@@ -267,11 +274,16 @@ function renderBinary(expression: ExpressionOf<'binary'>, scope: Scope): Sql {
     case '-':
       return add(left, right, operator);
     case '*':
+      if (isBigNumeric(left, right) && productScale(left, right) > 38)
+        throw refuse(scope, at, BIG_FAULT, 'Round the factors: CAST(value AS BIGNUMERIC(38, 9)).');
       return multiply(left, right);
     case '/':
+      if (isBigNumeric(left, right)) throw refuse(scope, at, BIG_FAULT, 'Write CAST(value AS NUMERIC).');
       return divide(left, right, 'error');
   }
 }
+
+const BIG_FAULT = 'This BIGNUMERIC would have more digits after the point than DuckDB keeps.';
 
 function isComparison(operator: BinaryOperator): operator is '=' | '<>' | '<' | '<=' | '>' | '>=' {
   return ['=', '<>', '<', '<=', '>', '>='].includes(operator);
@@ -294,12 +306,15 @@ function renderConcatenation(left: Sql, right: Sql, at: number, scope: Scope): S
 /** DATE ± days and TIMESTAMP ± INTERVAL; null where neither side is a time. */
 function shiftInTime(left: Sql, right: Sql, operator: '+' | '-', at: number, scope: Scope): Sql | null {
   if (right.type.kind === 'INTERVAL') {
-    if (left.type.kind === 'TIMESTAMP') return sql(`(${left.text} ${operator} ${right.text})`, TIMESTAMP);
+    const shifted = (value: string): string => `(${value} ${operator} ${right.text})`;
+    if (left.type.kind === 'TIMESTAMP') return sql(inCalendar(shifted(left.text), 'TIMESTAMPTZ'), TIMESTAMP);
+    if (left.type.kind === 'DATETIME' || left.type.kind === 'DATE')
+      return sql(inCalendar(shifted(`CAST(${left.text} AS TIMESTAMP)`), 'TIMESTAMP'), DATETIME);
     const name = operator === '+' ? 'ADD' : 'SUB';
     throw refuse(
       scope,
       at,
-      'What a day and an interval make differs between engines.',
+      `What ${left.type.kind} and an interval make is not known here.`,
       `Write DATE_${name}(day, INTERVAL …) or TIMESTAMP_${name}(instant, INTERVAL …).`,
     );
   }
@@ -312,7 +327,24 @@ function shiftInTime(left: Sql, right: Sql, operator: '+' | '-', at: number, sco
       'Write DATE_DIFF(later, earlier, DAY).',
     );
   if (right.type.kind !== 'INT64' && !isOpen(right.type)) return null;
-  return sql(`(${left.text} ${operator} CAST(${right.text} AS INTEGER))`, DATE);
+  return sql(inCalendar(`(${left.text} ${operator} CAST(${right.text} AS INTEGER))`, 'DATE'), DATE);
+}
+
+/** Whether the first struct has the fields of any other, where all are written out, as in `(a, b) IN ((1, 'x'), (2, 'y'))`. */
+function equalFields(expressions: readonly Expression[], scope: Scope, at: number): string | null {
+  if (!expressions.every((each) => each.kind === 'struct')) return null;
+  const [first, ...others] = expressions.map((each) => each.fields);
+  if (!first || others.some((fields) => fields.length !== first.length))
+    throw invalid(scope.text, at, 'These structs have different numbers of fields.');
+  const equal = others.map((fields) => {
+    const pairs = first.map((field, index) => {
+      const other = fields[index] ?? field;
+      const [left, right] = renderComparable([field.expression, other.expression], scope, at);
+      return `${left} = ${right}`;
+    });
+    return `(${pairs.join(' AND ')})`;
+  });
+  return `(${equal.join(' OR ')})`;
 }
 
 /** Values that are compared with each other, in one type. */
@@ -350,6 +382,8 @@ function renderIn(expression: ExpressionOf<'in'>, scope: Scope): Sql {
         : null;
   if (items !== null) {
     if (items.length === 0) return sql(expression.negated ? 'TRUE' : 'FALSE', BOOL);
+    const equal = equalFields([expression.operand, ...items], scope, at);
+    if (equal) return sql(`(${not}${equal})`, BOOL);
     const [value, ...list] = renderComparable([expression.operand, ...items], scope, at);
     return sql(`(${value} ${not}IN (${list.join(', ')}))`, BOOL);
   }
@@ -402,7 +436,7 @@ function renderCase(expression: ExpressionOf<'case'>, scope: Scope): Sql {
 function renderExtract({ part, operand, zone, at }: ExpressionOf<'extract'>, scope: Scope): Sql {
   const value = renderExpression(operand, scope);
   const isTimePart = !DATE_PARTS.includes(part.name) && !['DAYOFWEEK', 'DAYOFYEAR'].includes(part.name);
-  const allowed = isTimePart || zone ? ['TIMESTAMP'] : ['DATE', 'TIMESTAMP'];
+  const allowed = zone ? ['TIMESTAMP'] : isTimePart ? ['TIMESTAMP', 'DATETIME'] : ['DATE', 'TIMESTAMP', 'DATETIME'];
   if (!isOpen(value.type) && !allowed.includes(value.type.kind)) {
     throw refuse(
       scope,
@@ -491,6 +525,7 @@ function renderCall(expression: ExpressionOf<'call'>, scope: Scope): Sql {
     orderBy: renderOrderBy(expression.orderBy, scope),
     over: overText,
     limit: expression.limit ? renderExpression(expression.limit, scope).text : null,
+    having: expression.having ? renderExpression(expression.having.by, scope) : null,
     amount: amount?.text ?? '',
     refuse: (message, hint) => {
       throw refuse(scope, expression.at, message, hint ?? null);

@@ -1,22 +1,28 @@
 /** A call of a portable function -> DuckDB text with GoogleSQL's result, NULL for NULL, error for error. */
 import type { Call } from '../core/google-sql-ast.ts';
 import { DATE_PARTS, type PortableFunction } from '../core/google-sql-functions.ts';
+import { civilText, renderCast } from './dialect-casts.ts';
 import {
   civilTime,
   dateDifference,
-  formatCodes,
+  formatted as formattedText,
   hasFixedLength,
+  inCalendar,
   instantOfCivil,
   interval,
   lastDay,
   timestampDifference,
   truncateDate,
+  truncateInZone,
   ZONE_FAULT,
 } from './dialect-dates.ts';
+import { renderFormat } from './dialect-format.ts';
+import { capitalized, lower, reversed, upper, WORD_DELIMITERS } from './dialect-letters.ts';
 import {
   add,
   divide,
   integerQuotient,
+  isBigNumeric,
   mean,
   multiply,
   remainder,
@@ -32,13 +38,16 @@ import {
   coerced,
   commonType,
   DATE,
+  DATETIME,
   FLOAT64,
   INT64,
+  isBig,
   isNested,
   isNumber,
   isOpen,
   NUMERIC_SCALE,
   numeric,
+  ranged,
   type Sql,
   type SqlType,
   STRING,
@@ -57,6 +66,8 @@ export interface RenderedCall {
   /** ` OVER (…)`, or nothing. */
   readonly over: string;
   readonly limit: string | null;
+  /** The value that `HAVING MAX` goes by. */
+  readonly having: Sql | null;
   /** Text of the amount of `INTERVAL n PART`. */
   readonly amount: string;
   /** Throws the fault. */
@@ -80,7 +91,7 @@ function arg(call: RenderedCall, index: number): Sql {
 function expectKind(call: RenderedCall, index: number, kinds: readonly SqlType['kind'][], hint?: string): Sql {
   const value = arg(call, index);
   const isTextForDate =
-    value.literal?.kind === 'string' && kinds.some((kind) => kind === 'DATE' || kind === 'TIMESTAMP');
+    value.literal?.kind === 'string' && kinds.some((kind) => ['DATE', 'TIMESTAMP', 'DATETIME'].includes(kind));
   if (isOpen(value.type) || kinds.includes(value.type.kind) || isTextForDate) return value;
   return call.refuse(`${call.call.name} takes ${kinds.join(' or ')}, not ${value.type.kind}.`, hint);
 }
@@ -90,6 +101,8 @@ const text = (call: RenderedCall, index: number): string =>
 const whole = (call: RenderedCall, index: number): string => expectKind(call, index, ['INT64']).text;
 const day = (call: RenderedCall, index: number): string =>
   coerced(expectKind(call, index, ['DATE'], 'Write DATE(value).'), DATE);
+const civilOf = (call: RenderedCall, index: number): string =>
+  coerced(expectKind(call, index, ['DATETIME'], 'Write DATETIME(value).'), DATETIME);
 const instant = (call: RenderedCall, index: number): string =>
   coerced(expectKind(call, index, ['TIMESTAMP'], 'Write TIMESTAMP(value).'), TIMESTAMP);
 const condition = (call: RenderedCall, index: number): string => expectKind(call, index, ['BOOL']).text;
@@ -173,12 +186,20 @@ const substring: Render = (call) => {
 /** NULL where any part is; DuckDB's `concat` passes over NULL. */
 const concatenation: Render = (call) => sql(`(${call.args.map((_, index) => text(call, index)).join(' || ')})`, STRING);
 
+/** Letter for letter; a letter of the first text without one in the second is left out. */
+const translated: Render = (call) => {
+  const [from, to] = [call.args[1]?.literal, call.args[2]?.literal];
+  if (from?.kind !== 'string' || to?.kind !== 'string' || new Set(from.value).size < [...from.value].length)
+    return call.refuse('TRANSLATE takes its letters as literals, each once.', 'Use REPLACE.');
+  return sql(`translate(${text(call, 0)}, ${literal(from.value)}, ${literal(to.value)})`, STRING);
+};
+
 const containsIgnoringCase: Render = (call) => {
   const part = arg(call, 1);
   const isPlain = part.literal?.kind === 'string' && /^[\x20-\x7e]+$/.test(part.literal.value);
   if (!isPlain)
     return call.refuse('CONTAINS_SUBSTR takes a plain ASCII text to look for.', 'Write STRPOS(text, part) > 0.');
-  return sql(`contains(lower(${text(call, 0)}), lower(${part.text}))`, BOOL);
+  return sql(`contains(${lower(text(call, 0))}, lower(${part.text}))`, BOOL);
 };
 
 /** The match, or its one group; NULL where nothing matches (DuckDB answers with an empty text). */
@@ -197,6 +218,23 @@ const regexpExtract: Render = (call) => {
   return sql(`(CASE WHEN regexp_matches(${value}, ${arg(call, 1).text}) THEN ${match} END)`, STRING);
 };
 
+/** Every match, or its one group; an empty array where nothing matches. */
+const regexpExtractAll: Render = (call) => {
+  const pattern = arg(call, 1).literal;
+  if (pattern?.kind !== 'string')
+    return call.refuse('REGEXP_EXTRACT_ALL takes its pattern as a literal.', 'Write r"…".');
+  const groups = regexpGroups(pattern.value);
+  if (groups > 1) return call.refuse('REGEXP_EXTRACT_ALL takes one group at most.', 'Write (?:…) for the others.');
+  if (leavesGroupOpen(pattern.value))
+    return call.refuse(
+      'The group of REGEXP_EXTRACT_ALL may take no part in a match, and engines differ on what it then is.',
+      'Put ? * and | inside the group.',
+    );
+  const all = (group: number) => `regexp_extract_all(${text(call, 0)}, ${arg(call, 1).text}, ${group})`;
+  const fault = literal('REGEXP_EXTRACT_ALL met an empty match, which engines count differently: write + for *');
+  return sql(`(CASE WHEN list_contains(${all(0)}, '') THEN error(${fault}) ELSE ${all(groups)} END)`, arrayOf(STRING));
+};
+
 const rounded: Render = (call) => {
   const value = expectKind(call, 0, ['INT64', 'FLOAT64', 'NUMERIC']);
   const digits = call.args[1];
@@ -211,9 +249,23 @@ const rounded: Render = (call) => {
   const operand = isExact ? value.text : coerced(value, FLOAT64);
   const scale = Math.max(0, Number(digits?.literal?.value ?? 0));
   const type =
-    value.type.kind === 'NUMERIC' ? numeric(Math.min(scale, value.type.scale)) : isExact ? value.type : FLOAT64;
-  return sql(`round(${operand}${digits ? `, ${digits.text}` : ''})`, type);
+    value.type.kind === 'NUMERIC'
+      ? numeric(Math.min(scale, value.type.scale), isBig(value.type))
+      : isExact
+        ? value.type
+        : FLOAT64;
+  return sql(ranged(`round(${operand}${digits ? `, ${digits.text}` : ''})`, type), type);
 };
+
+/** Refuses a BIGNUMERIC, whose quotient has 38 digits after the point. */
+function withoutBig(call: RenderedCall): RenderedCall {
+  if (isBigNumeric(...call.args))
+    return call.refuse(
+      `${call.call.name} of a BIGNUMERIC has 38 digits after the point, more than DuckDB keeps.`,
+      'Write CAST(value AS NUMERIC).',
+    );
+  return call;
+}
 
 const toWhole =
   (name: 'trunc' | 'ceil' | 'floor'): Render =>
@@ -221,11 +273,15 @@ const toWhole =
     const value = expectKind(call, 0, ['INT64', 'FLOAT64', 'NUMERIC']);
     if (isOpen(value.type)) return sql(`${name}(${value.text})`, UNKNOWN);
     const isExact = value.type.kind === 'NUMERIC';
-    return sql(`${name}(${isExact ? value.text : coerced(value, FLOAT64)})`, isExact ? numeric(0) : FLOAT64);
+    return sql(
+      `${name}(${isExact ? value.text : coerced(value, FLOAT64)})`,
+      isExact ? numeric(0, isBig(value.type)) : FLOAT64,
+    );
   };
 
 /** With digits: of NUMERIC only, where a power of ten is exact. DuckDB's own `trunc` answers in floating point. */
 const truncated: Render = (call) => {
+  withoutBig(call);
   const digits = call.args[1];
   const value = arg(call, 0);
   if (digits === undefined && value.type.kind !== 'NUMERIC') return toWhole('trunc')(call);
@@ -240,6 +296,7 @@ const truncated: Render = (call) => {
 const safely =
   (compute: (left: Sql, right: Sql) => Sql): Render =>
   (call) => {
+    withoutBig(call);
     const operands = call.args.map((_, index) => expectKind(call, index, ['INT64', 'NUMERIC']));
     const [left, right] = [operands[0] ?? arg(call, 0), operands[1] ?? { text: '0', type: INT64 }];
     const open = operands.find((operand) => isOpen(operand.type));
@@ -295,6 +352,25 @@ const jsonValue: Render = (call) => {
   };
 };
 
+/** Texts, numbers and truth values of an array, in its order; NULL where there is none, or one element is something else. */
+const jsonValues: Render = (call) => {
+  const path = call.args[1];
+  if (path !== undefined && (path.literal?.kind !== 'string' || !JSON_PATH.test(path.literal.value)))
+    return call.refuse(`${call.call.name} takes a plain path as a literal.`, "Write JSON_VALUE_ARRAY(text, '$.name').");
+  const json = `(CASE WHEN json_valid(${text(call, 0)}) THEN ${text(call, 0)} END)`;
+  const list = `CAST(json_extract(${json}, ${path?.text ?? "'$'"}) AS JSON[])`;
+  const plain = `'VARCHAR', 'BOOLEAN', 'BIGINT', 'UBIGINT', 'INTEGER', 'UINTEGER'`;
+  const isOther = `len(list_filter(${list}, lambda j: json_type(j) NOT IN (${plain}, 'DOUBLE'))) > 0`;
+  const element = `CASE WHEN json_type(j) = 'DOUBLE' THEN error(${literal(FRACTIONS_FAULT)}) ELSE j ->> '$' END`;
+  const isArray = `json_type(${json}, ${path?.text ?? "'$'"}) = 'ARRAY'`;
+  return sql(
+    `(CASE WHEN NOT ${isArray} OR ${isOther} THEN NULL WHEN ${isArray} THEN list_transform(${list}, lambda j: ${element}) END)`,
+    arrayOf(STRING),
+  );
+};
+
+const FRACTIONS_FAULT = 'JSON_VALUE_ARRAY met a number such as 1.50 or 1e3, whose text differs between engines';
+
 const FRACTION_FAULT =
   'JSON_VALUE met a number such as 1.50 or 1e3, whose text differs between engines; CAST(JSON_VALUE(…) AS NUMERIC) takes it';
 
@@ -324,7 +400,7 @@ const floating =
     );
   };
 
-const DATE_SOURCES: readonly SqlType['kind'][] = ['DATE', 'TIMESTAMP'];
+const DATE_SOURCES: readonly SqlType['kind'][] = ['DATE', 'TIMESTAMP', 'DATETIME'];
 
 /** Civil time in the zone that is the argument `index`. */
 function civil(call: RenderedCall, moment: string, index: number): string {
@@ -343,6 +419,16 @@ const dateOf: Render = (call) => {
 
 const timestampOf: Render = (call) => {
   const value = expectKind(call, 0, DATE_SOURCES, 'Write CAST(text AS TIMESTAMP).');
+  if (call.args.length > 1) {
+    if (!['DATE', 'DATETIME'].includes(value.type.kind))
+      return call.refuse(
+        'TIMESTAMP with a time zone takes a DATE or DATETIME.',
+        'Write TIMESTAMP(CAST(text AS DATETIME), zone).',
+      );
+    const zone = arg(call, 1);
+    civil(call, "TIMESTAMPTZ '1970-01-01'", 1);
+    return sql(instantOfCivil(`CAST(${value.text} AS TIMESTAMP)`, zone), TIMESTAMP);
+  }
   return sql(`CAST(${value.text} AS TIMESTAMPTZ)`, TIMESTAMP);
 };
 
@@ -361,8 +447,61 @@ const dateShift =
     const part = intervalPart(call);
     if (hasFixedLength(part) && part.name !== 'DAY')
       return call.refuse(`${call.call.name} takes no ${part.name}.`, 'Write TIMESTAMP_ADD or TIMESTAMP_SUB.');
-    return sql(`CAST(${day(call, 0)} ${sign} ${interval(call.amount, part)} AS DATE)`, DATE);
+    return sql(inCalendar(`CAST(${day(call, 0)} ${sign} ${interval(call.amount, part)} AS DATE)`, 'DATE'), DATE);
   };
+
+const datetimeOf: Render = (call) => {
+  if (call.args.length === 6) {
+    const [year, month, dayOfMonth, hour, minute, second] = call.args.map((_, index) => whole(call, index));
+    return sql(
+      `make_timestamp(${year}, ${month}, ${dayOfMonth}, ${hour}, ${minute}, CAST(${second} AS DOUBLE))`,
+      DATETIME,
+    );
+  }
+  if (call.args.length > 2) return call.refuse('DATETIME takes an instant and a zone, a day, or six numbers.');
+  if (call.args.length === 2) return sql(civil(call, instant(call, 0), 1), DATETIME);
+  const value = expectKind(call, 0, DATE_SOURCES, 'Write CAST(text AS DATETIME).');
+  return sql(
+    value.type.kind === 'TIMESTAMP' ? `(${value.text} AT TIME ZONE 'UTC')` : `CAST(${value.text} AS TIMESTAMP)`,
+    DATETIME,
+  );
+};
+
+const datetimeShift =
+  (sign: '+' | '-'): Render =>
+  (call) =>
+    sql(
+      inCalendar(`(${civilOf(call, 0)} ${sign} ${interval(call.amount, intervalPart(call))})`, 'TIMESTAMP'),
+      DATETIME,
+    );
+
+const datetimeTrunc: Render = (call) => {
+  const part = partOf(call);
+  const value = civilOf(call, 0);
+  if (hasFixedLength(part)) return sql(`date_trunc(${literal(part.name.toLowerCase())}, ${value})`, DATETIME);
+  return sql(`CAST(${truncateDate(`CAST(${value} AS DATE)`, part)} AS TIMESTAMP)`, DATETIME);
+};
+
+/** The text of an instant, in UTC or at the offset of a zone. */
+const stringOf: Render = (call) => {
+  const value = expectKind(call, 0, ['TIMESTAMP', 'DATE', 'DATETIME', 'BOOL', 'INT64'], 'Write CAST(value AS STRING).');
+  if (call.args.length > 1) {
+    const moment = instant(call, 0);
+    // Whole minutes: the mean solar times of before 1940 have seconds too, which GoogleSQL leaves out.
+    const offset = `(date_diff('second', (${moment} AT TIME ZONE 'UTC'), ${civil(call, moment, 1)}) // 60)`;
+    const local = `((${moment} AT TIME ZONE 'UTC') + ${offset} * INTERVAL 1 MINUTE)`;
+    const pad = (number: string) => `lpad(CAST(${number} AS VARCHAR), 2, '0')`;
+    const minutes = `CASE WHEN abs(${offset}) % 60 = 0 THEN '' ELSE ':' || ${pad(`abs(${offset}) % 60`)} END`;
+    const sign = `CASE WHEN ${offset} < 0 THEN '-' ELSE '+' END`;
+    return sql(`(${civilText(local)} || ${sign} || ${pad(`abs(${offset}) // 60`)} || ${minutes})`, STRING);
+  }
+  return written(call, value);
+};
+
+function written(call: RenderedCall, value: Sql): Sql {
+  const cast = renderCast(value, { name: 'STRING', precision: null, scale: null }, false);
+  return 'refused' in cast ? call.refuse(cast.refused, cast.hint) : cast;
+}
 
 const timestampShift =
   (sign: '+' | '-'): Render =>
@@ -373,7 +512,7 @@ const timestampShift =
         `${call.call.name} takes no ${part.name}.`,
         'Months and years have no fixed length: use DATE_ADD.',
       );
-    return sql(`(${instant(call, 0)} ${sign} ${interval(call.amount, part)})`, TIMESTAMP);
+    return sql(inCalendar(`(${instant(call, 0)} ${sign} ${interval(call.amount, part)})`, 'TIMESTAMPTZ'), TIMESTAMP);
   };
 
 const timestampDiff: Render = (call) => {
@@ -388,11 +527,9 @@ const timestampTrunc: Render = (call) => {
   const value = instant(call, 0);
   if (call.args.length > 1) {
     const local = civil(call, value, 1);
-    const cut =
-      hasFixedLength(part) && part.name !== 'DAY'
-        ? `date_trunc(${literal(part.name.toLowerCase())}, ${local})`
-        : `CAST(${truncateDate(`CAST(${local} AS DATE)`, part)} AS TIMESTAMP)`;
-    return sql(instantOfCivil(cut, arg(call, 1)), TIMESTAMP);
+    if (hasFixedLength(part) && part.name !== 'DAY') return sql(truncateInZone(value, local, part), TIMESTAMP);
+    const first = `CAST(${truncateDate(`CAST(${local} AS DATE)`, part)} AS TIMESTAMP)`;
+    return sql(instantOfCivil(first, arg(call, 1)), TIMESTAMP);
   }
   if (hasFixedLength(part)) return sql(`date_trunc(${literal(part.name.toLowerCase())}, ${value})`, TIMESTAMP);
   return sql(`CAST(${truncateDate(`CAST(${value} AS DATE)`, part)} AS TIMESTAMPTZ)`, TIMESTAMP);
@@ -408,14 +545,17 @@ const formatted =
   (call) => {
     const format = arg(call, 0).literal;
     if (format?.kind !== 'string') return call.refuse(`${call.call.name} takes its format as a literal.`);
-    const codes = formatCodes(format.value, call.call.name === 'FORMAT_TIMESTAMP');
-    if ('unknown' in codes)
+    const isInUtc = call.call.name === 'FORMAT_TIMESTAMP' && call.args.length < 3;
+    const found = formattedText(value(call, 1), format.value, call.call.name !== 'FORMAT_DATE', isInUtc);
+    if (typeof found !== 'string')
       return call.refuse(
-        `“${codes.unknown}” is no format code that every engine writes alike.`,
-        'Use %Y %m %d %F %H %M %S %T %y %b %B %a %A %j %G %V %U %W %u %w.',
+        `“${found.unknown}” is no format code that every engine writes alike.`,
+        'Use %Y %m %d %F %D %e %H %I %M %p %S %E3S %E*S %T %R %y %b %B %a %A %j %Q %G %V %U %W %u %w.',
       );
-    return sql(`strftime(${value(call, 1)}, ${literal(codes.format)})`, STRING);
+    return sql(found, STRING);
   };
+
+const UTC: Sql = { text: "'UTC'", type: STRING, literal: { kind: 'string', value: 'UTC' } };
 
 /** What stands for a text that is not of the format: an error, or NULL after `SAFE.`. */
 const parsedBy =
@@ -423,14 +563,16 @@ const parsedBy =
   (call) => {
     const format = arg(call, 0).literal;
     if (format?.kind !== 'string') return call.refuse(`${call.call.name} takes its format as a literal.`);
-    const parsed = parseFormat(format.value, type.kind === 'TIMESTAMP');
+    const parsed = parseFormat(format.value, type.kind !== 'DATE');
     if ('unknown' in parsed)
       return call.refuse(
         `“${parsed.unknown}” is no format code that every engine reads alike.`,
-        type.kind === 'TIMESTAMP' ? 'Use %Y %m %d %F %H %M %S %T.' : 'Use %Y %m %d %F.',
+        `Use %Y %y %m %b %B %d %e %F %D${type.kind === 'DATE' ? '' : ' %H %I %p %M %S %E*S %T %R'}.`,
       );
     const value = text(call, 1);
-    const read = assemble(parsed, value);
+    const civilTimeRead = assemble(parsed, value);
+    if (call.args.length > 2) civil(call, "TIMESTAMPTZ '1970-01-01'", 2);
+    const read = type.kind === 'TIMESTAMP' ? instantOfCivil(civilTimeRead, call.args[2] ?? UTC) : civilTimeRead;
     if (call.call.safe) return sql(`(${read})`, type);
     const message = `concat('Cannot read ', ${value}, ${literal(` by the format ${format.value}`)})`;
     return sql(`(CASE WHEN ${value} IS NULL THEN NULL ELSE coalesce(${read}, error(${message})) END)`, type);
@@ -439,13 +581,32 @@ const parsedBy =
 const dateArray: Render = (call) => {
   const step = call.call.args[2];
   const part = step?.kind === 'interval' ? step.part : null;
-  const isForward =
-    step === undefined || (step.kind === 'interval' && step.amount.kind === 'literal' && Number(step.amount.value) > 0);
-  if (!isForward) return call.refuse('GENERATE_DATE_ARRAY takes steps forward.', 'Write INTERVAL 1 DAY.');
+  if (step !== undefined && stepOf(call) === 0)
+    return call.refuse('GENERATE_DATE_ARRAY takes a step that is a literal other than 0.', 'Write INTERVAL 1 DAY.');
   if (part !== null && !DATE_PARTS.includes(part.name))
     return call.refuse(`GENERATE_DATE_ARRAY takes no ${part.name}.`, 'Write INTERVAL 1 DAY.');
   const by = part === null ? 'INTERVAL 1 DAY' : interval(call.amount, part);
   return sql(`CAST(generate_series(${day(call, 0)}, ${day(call, 1)}, ${by}) AS DATE[])`, arrayOf(DATE));
+};
+
+/** The number in `INTERVAL -1 DAY`; 0 where it is no literal. */
+function stepOf(call: RenderedCall): number {
+  const step = call.call.args[2];
+  if (step?.kind !== 'interval') return 0;
+  const { amount } = step;
+  if (amount.kind === 'literal') return Number(amount.value);
+  const isNegative = amount.kind === 'unary' && amount.operator === '-' && amount.operand.kind === 'literal';
+  return isNegative && amount.operand.kind === 'literal' ? -Number(amount.operand.value) : 0;
+}
+
+const instantArray: Render = (call) => {
+  const part = intervalPart(call);
+  if (!hasFixedLength(part) || stepOf(call) === 0)
+    return call.refuse('GENERATE_TIMESTAMP_ARRAY takes a literal step of fixed length.', 'Write INTERVAL 1 HOUR.');
+  return sql(
+    `generate_series(${instant(call, 0)}, ${instant(call, 1)}, ${interval(call.amount, part)})`,
+    arrayOf(TIMESTAMP),
+  );
 };
 
 const numberArray: Render = (call) =>
@@ -459,11 +620,14 @@ const distinctly = (call: RenderedCall): string => (call.call.distinct ? 'DISTIN
 const sum: Render = (call) => {
   const value = expectKind(call, 0, ['INT64', 'FLOAT64', 'NUMERIC']);
   const total = `sum(${distinctly(call)}${value.text})${call.over}`;
-  return value.type.kind === 'INT64' ? sql(`CAST(${total} AS BIGINT)`, INT64) : sql(total, value.type);
+  return value.type.kind === 'INT64'
+    ? sql(`CAST(${total} AS BIGINT)`, INT64)
+    : sql(ranged(total, value.type), value.type);
 };
 
 const average: Render = (call) => {
   const value = expectKind(call, 0, ['INT64', 'FLOAT64', 'NUMERIC']);
+  withoutBig(call);
   const over = (name: string) => `${name}(${distinctly(call)}${value.text})${call.over}`;
   return mean(over('sum'), over('count'), value.type) ?? sql(over('avg'), isNumber(value.type) ? FLOAT64 : UNKNOWN);
 };
@@ -517,8 +681,36 @@ const valueBy =
     );
   };
 
+/** Any value will do; the smallest is the same at every run. */
+const anyValue: Render = (call) => {
+  const { having } = call;
+  if (having === null) return extremeOf('min')(call);
+  const name = call.call.having?.extreme === 'MIN' ? 'arg_min_null' : 'arg_max_null';
+  return valueBy(name)({ ...call, args: [arg(call, 0), having] });
+};
+
+/** Over pairs of which neither is NULL, in floating point. */
+const paired =
+  (name: 'corr' | 'covar_samp' | 'covar_pop'): Render =>
+  (call) => {
+    const [one, other] = [0, 1].map(
+      (index) => `CAST(${expectKind(call, index, ['INT64', 'FLOAT64', 'NUMERIC']).text} AS DOUBLE)`,
+    );
+    const value = `${name}(${one}, ${other})${call.over}`;
+    // Of one pair alone DuckDB says that it is no number.
+    return sql(
+      name === 'corr' ? `(CASE WHEN regr_count(${one}, ${other})${call.over} > 1 THEN ${value} END)` : value,
+      FLOAT64,
+    );
+  };
+
 const joined: Render = (call) => {
   const separator = call.args.length > 1 ? text(call, 1) : "','";
+  if (call.limit !== null) {
+    const value = text(call, 0);
+    const list = `array_agg(${distinctly(call)}${value}${call.orderBy}) FILTER (WHERE ${value} IS NOT NULL)${call.over}`;
+    return sql(`array_to_string((${list})[1:${call.limit}], ${separator})`, STRING);
+  }
   return sql(`string_agg(${distinctly(call)}${text(call, 0)}, ${separator}${call.orderBy})${call.over}`, STRING);
 };
 
@@ -580,9 +772,12 @@ export const RENDER: { readonly [name in PortableFunction]: Render } = {
   LEAST: extreme('least'),
   GREATEST: extreme('greatest'),
 
-  SAFE_DIVIDE: (call) => divide(arg(call, 0), arg(call, 1), 'null'),
-  DIV: (call) => integerQuotient(expectKind(call, 0, ['INT64', 'NUMERIC']), expectKind(call, 1, ['INT64', 'NUMERIC'])),
-  MOD: (call) => remainder(expectKind(call, 0, ['INT64', 'NUMERIC']), expectKind(call, 1, ['INT64', 'NUMERIC'])),
+  SAFE_DIVIDE: (call) => withoutBig(call) && divide(arg(call, 0), arg(call, 1), 'null'),
+  DIV: (call) =>
+    withoutBig(call) &&
+    integerQuotient(expectKind(call, 0, ['INT64', 'NUMERIC']), expectKind(call, 1, ['INT64', 'NUMERIC'])),
+  MOD: (call) =>
+    withoutBig(call) && remainder(expectKind(call, 0, ['INT64', 'NUMERIC']), expectKind(call, 1, ['INT64', 'NUMERIC'])),
   ABS: absolute,
   SIGN: signOf,
   ROUND: rounded,
@@ -605,8 +800,37 @@ export const RENDER: { readonly [name in PortableFunction]: Render } = {
   IS_NAN: (call) => sql(`isnan(${coerced(expectKind(call, 0, ['FLOAT64', 'INT64']), FLOAT64)})`, BOOL),
   IS_INF: (call) => sql(`isinf(${coerced(expectKind(call, 0, ['FLOAT64', 'INT64']), FLOAT64)})`, BOOL),
 
-  LOWER: same('lower', STRING, text),
-  UPPER: same('upper', STRING, text),
+  FORMAT: (call) => {
+    const format = arg(call, 0).literal;
+    if (format?.kind !== 'string') return call.refuse('FORMAT takes its format as a literal.');
+    const found = renderFormat(format.value, call.args.slice(1), (value) =>
+      renderCast(value, { name: 'STRING', precision: null, scale: null }, false),
+    );
+    return typeof found === 'string' ? sql(found, STRING) : call.refuse(found.refused, found.hint);
+  },
+
+  LOWER: (call) => sql(lower(text(call, 0)), STRING),
+  UPPER: (call) => sql(upper(text(call, 0)), STRING),
+  INITCAP: (call) => {
+    const delimiters = call.args[1]?.literal ?? { kind: 'string', value: WORD_DELIMITERS };
+    const isGiven = call.args.length < 2 || call.args[1]?.literal !== undefined;
+    if (!isGiven || /\p{L}/u.test(delimiters.value))
+      return call.refuse('INITCAP takes its delimiters as a literal without letters.');
+    return sql(capitalized(text(call, 0), delimiters.value), STRING);
+  },
+  TRANSLATE: translated,
+  NORMALIZE: same('nfc_normalize', STRING, text),
+  UNICODE: (call) =>
+    sql(`CASE WHEN ${text(call, 0)} = '' THEN 0 ELSE CAST(unicode(${text(call, 0)}) AS BIGINT) END`, INT64),
+  CHR: (call) => {
+    const code = whole(call, 0);
+    const isLetter = `${code} BETWEEN 1 AND 55295 OR ${code} BETWEEN 57344 AND 1114111`;
+    return sql(
+      `(CASE WHEN ${isLetter} THEN chr(CAST(${code} AS INTEGER)) WHEN ${code} = 0 THEN '' WHEN ${code} IS NOT NULL THEN error('CHR takes a code point') END)`,
+      STRING,
+    );
+  },
+  STRING: stringOf,
   TRIM: trimmed('trim'),
   LTRIM: trimmed('ltrim'),
   RTRIM: trimmed('rtrim'),
@@ -622,7 +846,7 @@ export const RENDER: { readonly [name in PortableFunction]: Render } = {
   STRPOS: same('strpos', INT64, text, text),
   INSTR: same('strpos', INT64, text, text),
   REPEAT: counted('repeat'),
-  REVERSE: same('reverse', STRING, text),
+  REVERSE: (call) => sql(reversed(text(call, 0)), STRING),
   LPAD: padded('lpad'),
   RPAD: padded('rpad'),
   STARTS_WITH: same('starts_with', BOOL, text, text),
@@ -630,11 +854,17 @@ export const RENDER: { readonly [name in PortableFunction]: Render } = {
   CONTAINS_SUBSTR: containsIgnoringCase,
   REGEXP_CONTAINS: same('regexp_matches', BOOL, text, text),
   REGEXP_EXTRACT: regexpExtract,
+  REGEXP_SUBSTR: regexpExtract,
+  REGEXP_EXTRACT_ALL: regexpExtractAll,
   REGEXP_REPLACE: (call) => sql(`regexp_replace(${text(call, 0)}, ${text(call, 1)}, ${text(call, 2)}, 'g')`, STRING),
   SPLIT: (call) =>
     sql(`string_split(${text(call, 0)}, ${call.args.length > 1 ? text(call, 1) : "','"})`, arrayOf(STRING)),
   JSON_VALUE: jsonValue,
+  JSON_EXTRACT_SCALAR: jsonValue,
+  JSON_VALUE_ARRAY: jsonValues,
+  JSON_EXTRACT_STRING_ARRAY: jsonValues,
   TO_HEX: (call) => sql(`lower(hex(${expectKind(call, 0, ['BYTES'], 'Write TO_HEX(MD5(text)).').text}))`, STRING),
+  TO_BASE64: (call) => sql(`to_base64(${expectKind(call, 0, ['BYTES'], 'Write TO_BASE64(MD5(text)).').text})`, STRING),
   MD5: digest('md5'),
   SHA1: digest('sha1'),
   SHA256: digest('sha256'),
@@ -643,10 +873,21 @@ export const RENDER: { readonly [name in PortableFunction]: Render } = {
   DATE_ADD: dateShift('+'),
   DATE_SUB: dateShift('-'),
   DATE_DIFF: (call) => sql(dateDifference(day(call, 0), day(call, 1), partOf(call)), INT64),
-  DATE_TRUNC: (call) => sql(truncateDate(day(call, 0), partOf(call)), DATE),
+  DATE_TRUNC: (call) => {
+    const { type } = arg(call, 0);
+    if (type.kind === 'TIMESTAMP') return timestampTrunc(call);
+    return type.kind === 'DATETIME' ? datetimeTrunc(call) : sql(truncateDate(day(call, 0), partOf(call)), DATE);
+  },
   LAST_DAY: lastDayOf,
   FORMAT_DATE: formatted(day),
   PARSE_DATE: parsedBy((parsed, value) => parsed.date(value), DATE),
+  DATETIME: datetimeOf,
+  DATETIME_ADD: datetimeShift('+'),
+  DATETIME_SUB: datetimeShift('-'),
+  DATETIME_DIFF: (call) => sql(dateDifference(civilOf(call, 0), civilOf(call, 1), partOf(call)), INT64),
+  DATETIME_TRUNC: datetimeTrunc,
+  FORMAT_DATETIME: formatted(civilOf),
+  PARSE_DATETIME: parsedBy((parsed, value) => parsed.civil(value), DATETIME),
   UNIX_DATE: (call) => sql(`date_diff('day', DATE '1970-01-01', ${day(call, 0)})`, INT64),
   DATE_FROM_UNIX_DATE: (call) => sql(`(DATE '1970-01-01' + CAST(${whole(call, 0)} AS INTEGER))`, DATE),
   TIMESTAMP: timestampOf,
@@ -657,7 +898,7 @@ export const RENDER: { readonly [name in PortableFunction]: Render } = {
   FORMAT_TIMESTAMP: formatted((call, index) =>
     call.args.length > 2 ? civil(call, instant(call, index), 2) : `(${instant(call, index)} AT TIME ZONE 'UTC')`,
   ),
-  PARSE_TIMESTAMP: parsedBy((parsed, value) => parsed.timestamp(value), TIMESTAMP),
+  PARSE_TIMESTAMP: parsedBy((parsed, value) => parsed.civil(value), TIMESTAMP),
   UNIX_SECONDS: (call) => sql(floorDivided(`epoch_us(${instant(call, 0)})`, 1_000_000), INT64),
   UNIX_MILLIS: (call) => sql(floorDivided(`epoch_us(${instant(call, 0)})`, 1_000), INT64),
   UNIX_MICROS: (call) => sql(`epoch_us(${instant(call, 0)})`, INT64),
@@ -666,13 +907,29 @@ export const RENDER: { readonly [name in PortableFunction]: Render } = {
   TIMESTAMP_MICROS: (call) => sql(instantOf(whole(call, 0)), TIMESTAMP),
 
   GENERATE_DATE_ARRAY: dateArray,
+  GENERATE_TIMESTAMP_ARRAY: instantArray,
   GENERATE_ARRAY: numberArray,
   ARRAY_LENGTH: (call) => sql(`len(${expectKind(call, 0, ['ARRAY']).text})`, INT64),
   ARRAY_TO_STRING: (call) => {
     const { text: array, type } = expectKind(call, 0, ['ARRAY']);
     if (type.kind === 'ARRAY' && type.element.kind !== 'STRING')
       return call.refuse(`ARRAY_TO_STRING joins texts, not ${type.element.kind}.`);
-    return sql(`array_to_string(${array}, ${text(call, 1)})`, STRING);
+    if (call.args.length < 3) return sql(`array_to_string(${array}, ${text(call, 1)})`, STRING);
+    return sql(
+      `array_to_string(list_transform(${array}, lambda e: coalesce(e, ${text(call, 2)})), ${text(call, 1)})`,
+      STRING,
+    );
+  },
+  ARRAY_REVERSE: (call) => {
+    const { text: array, type } = expectKind(call, 0, ['ARRAY']);
+    return sql(`list_reverse(${array})`, type);
+  },
+  ARRAY_CONCAT: (call) => {
+    for (const index of call.args.keys()) expectKind(call, index, ['ARRAY']);
+    const { texts, type } = common(call, call.args);
+    const isNull = texts.map((array) => `${array} IS NULL`).join(' OR ');
+    const joinedArrays = texts.reduce((left, right) => `list_concat(${left}, ${right})`);
+    return sql(`(CASE WHEN ${isNull} THEN NULL ELSE ${joinedArrays} END)`, type);
   },
 
   COUNT: count,
@@ -681,8 +938,7 @@ export const RENDER: { readonly [name in PortableFunction]: Render } = {
   AVG: average,
   MIN: extremeOf('min'),
   MAX: extremeOf('max'),
-  // Any value will do; the smallest is the same at every run.
-  ANY_VALUE: extremeOf('min'),
+  ANY_VALUE: anyValue,
   LOGICAL_AND: (call) => sql(`bool_and(${condition(call, 0)})${call.over}`, BOOL),
   LOGICAL_OR: (call) => sql(`bool_or(${condition(call, 0)})${call.over}`, BOOL),
   MAX_BY: valueBy('arg_max_null'),
@@ -693,6 +949,10 @@ export const RENDER: { readonly [name in PortableFunction]: Render } = {
   VARIANCE: deviation('var_samp'),
   VAR_SAMP: deviation('var_samp'),
   VAR_POP: deviation('var_pop'),
+  CORR: paired('corr'),
+  COVAR_SAMP: paired('covar_samp'),
+  COVAR_POP: paired('covar_pop'),
+  GROUPING: (call) => sql(`CAST(grouping(${arg(call, 0).text}) AS BIGINT)`, INT64),
   STRING_AGG: joined,
   ARRAY_AGG: collected,
 

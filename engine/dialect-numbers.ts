@@ -4,9 +4,11 @@ import {
   coerced,
   FLOAT64,
   INT64,
+  isBig,
   isNumber,
   NUMERIC_SCALE,
   numeric,
+  ranged,
   type Sql,
   type SqlType,
   scaleOf,
@@ -25,22 +27,37 @@ function numberType(left: Sql, right: Sql): SqlType | null {
   const isDecimal = operands.some((operand) => operand.type.kind === 'NUMERIC');
   const isFloat = operands.some((operand) => operand.type.kind === 'FLOAT64' && !(isDecimal && operand.literal));
   if (isFloat) return FLOAT64;
-  return isDecimal ? numeric(Math.max(...operands.map(scaleOf))) : INT64;
+  if (!isDecimal) return INT64;
+  return numeric(Math.max(...operands.map(scaleOf)), isBigNumeric(left, right));
+}
+
+/** Whether a number computed of these is a BIGNUMERIC. */
+export function isBigNumeric(...operands: readonly Sql[]): boolean {
+  const isFloat = operands.some((operand) => operand.type.kind === 'FLOAT64' && !operand.literal);
+  return !isFloat && operands.some((operand) => isBig(operand.type));
+}
+
+/** Digits after the point of a product; more than a DECIMAL holds where it is over 38. */
+export function productScale(left: Sql, right: Sql): number {
+  return scaleOf(left) + scaleOf(right);
 }
 
 export function add(left: Sql, right: Sql, operator: '+' | '-'): Sql {
   const type = numberType(left, right);
   if (type === null) return sql(`(${asWritten(left)} ${operator} ${asWritten(right)})`, openType(left, right));
-  return sql(`(${operandText(left, type)} ${operator} ${operandText(right, type)})`, type);
+  return sql(ranged(`(${operandText(left, type)} ${operator} ${operandText(right, type)})`, type), type);
 }
 
 export function multiply(left: Sql, right: Sql): Sql {
   const type = numberType(left, right);
   if (type === null) return sql(`(${asWritten(left)} * ${asWritten(right)})`, openType(left, right));
   if (type.kind !== 'NUMERIC') return sql(`(${operandText(left, type)} * ${operandText(right, type)})`, type);
-  const scale = scaleOf(left) + scaleOf(right);
+  const scale = productScale(left, right);
   const product = `(${widened(left)} * ${widened(right)})`;
-  if (scale <= NUMERIC_SCALE) return sql(product, numeric(scale));
+  if (scale <= NUMERIC_SCALE || type.isBig) {
+    const exact = numeric(scale, type.isBig);
+    return sql(ranged(product, exact), exact);
+  }
   return sql(`CAST(${product} AS DECIMAL(38, ${NUMERIC_SCALE}))`, numeric(NUMERIC_SCALE));
 }
 

@@ -11,12 +11,15 @@ export type SqlType =
         | 'BOOL'
         | 'DATE'
         | 'TIMESTAMP'
+        /** Civil time, on the way only: no column of a spec has it. */
+        | 'DATETIME'
         | 'INTERVAL'
         | 'BYTES'
         | 'NULL'
         | 'UNKNOWN';
     }
-  | { readonly kind: 'NUMERIC'; readonly scale: number }
+  /** `isBig`: a BIGNUMERIC, which divides with 38 digits. */
+  | { readonly kind: 'NUMERIC'; readonly scale: number; readonly isBig: boolean }
   | { readonly kind: 'ARRAY'; readonly element: SqlType }
   | { readonly kind: 'STRUCT'; readonly fields: readonly StructField[] };
 
@@ -32,15 +35,17 @@ export const FLOAT64: SqlType = { kind: 'FLOAT64' };
 export const BOOL: SqlType = { kind: 'BOOL' };
 export const DATE: SqlType = { kind: 'DATE' };
 export const TIMESTAMP: SqlType = { kind: 'TIMESTAMP' };
+export const DATETIME: SqlType = { kind: 'DATETIME' };
 export const INTERVAL: SqlType = { kind: 'INTERVAL' };
 export const BYTES: SqlType = { kind: 'BYTES' };
 export const NULL: SqlType = { kind: 'NULL' };
 export const UNKNOWN: SqlType = { kind: 'UNKNOWN' };
-export const numeric = (scale: number): SqlType => ({ kind: 'NUMERIC', scale });
+export const numeric = (scale: number, isBig = false): SqlType => ({ kind: 'NUMERIC', scale, isBig });
 export const arrayOf = (element: SqlType): SqlType => ({ kind: 'ARRAY', element });
 
-/** Digits after the point of a NUMERIC that names no scale. */
+/** Digits after the point of a NUMERIC that names no scale, and the most before it. */
 export const NUMERIC_SCALE = 9;
+const NUMERIC_WHOLE_DIGITS = 29;
 
 /** DuckDB text for a part of a query, and what is known of its value. */
 export interface Sql {
@@ -70,9 +75,38 @@ export function sqlTypeOf(type: ColumnType): SqlType {
       return DATE;
     case 'timestamp':
       return TIMESTAMP;
-    default:
-      return numeric(Number(/,(\d+)\)/.exec(type)?.[1] ?? 0));
+    default: {
+      const [precision = 0, scale = 0] = (type.match(/\d+/g) ?? []).map(Number);
+      return numeric(scale, scale > NUMERIC_SCALE || precision - scale > NUMERIC_WHOLE_DIGITS);
+    }
   }
+}
+
+/** DuckDB's name of a scalar type. @throws Error for one that is open or nested */
+export function duckDbTypeOf(type: SqlType): string {
+  const names: { readonly [kind in SqlType['kind']]?: string } = {
+    STRING: 'VARCHAR',
+    INT64: 'BIGINT',
+    FLOAT64: 'DOUBLE',
+    BOOL: 'BOOLEAN',
+    DATE: 'DATE',
+    TIMESTAMP: 'TIMESTAMPTZ',
+    DATETIME: 'TIMESTAMP',
+    BYTES: 'BLOB',
+  };
+  const name = type.kind === 'NUMERIC' ? `DECIMAL(38, ${type.scale})` : names[type.kind];
+  if (name === undefined) throw new Error(`no column of a recursion is ${type.kind}`);
+  return name;
+}
+
+export function isBig(type: SqlType): boolean {
+  return type.kind === 'NUMERIC' && type.isBig;
+}
+
+/** A NUMERIC that was computed: past 29 digits before the point it is an error, as in GoogleSQL; DuckDB has room for more. */
+export function ranged(text: string, type: SqlType): string {
+  if (type.kind !== 'NUMERIC' || type.isBig) return text;
+  return `CAST(${text} AS DECIMAL(${NUMERIC_WHOLE_DIGITS + type.scale}, ${type.scale}))`;
 }
 
 export function isNumber(type: SqlType): boolean {
@@ -102,14 +136,25 @@ export function commonType(values: readonly Sql[]): SqlType | null {
   if (firm.length === typed.length && (kinds.has('STRUCT') || kinds.has('ARRAY'))) return commonNested(typed);
   const [first] = firm.length > 0 ? firm : typed;
   if (!first || kinds.size > 1 || typed.some((value) => value.literal?.kind === 'float')) return null;
-  const takesText = ['STRING', 'DATE', 'TIMESTAMP'].includes(first.type.kind);
+  const takesText = ['STRING', 'DATE', 'TIMESTAMP', 'DATETIME'].includes(first.type.kind);
   return takesText || typed.every((value) => value.literal === undefined || value.literal.kind === 'int')
     ? first.type
     : null;
 }
 
-/** Arrays and structs meet where their parts are of one kind; the first one names the fields. */
+/** Arrays and structs meet where their parts are of one kind; the first one names the fields. Those written out take a common type. */
 function commonNested(values: readonly Sql[]): SqlType | null {
+  const written = values.map((value) => value.fields ?? []);
+  const first = values[0]?.type;
+  const count = written[0]?.length ?? 0;
+  if (first?.kind === 'STRUCT' && count > 0 && written.every((fields) => fields.length === count)) {
+    const types = first.fields.map((_, index) => commonType(written.flatMap((fields) => fields[index] ?? [])));
+    const fields = first.fields.flatMap(({ name }, index) => {
+      const type = types[index];
+      return type ? [{ name, type }] : [];
+    });
+    return fields.length === count ? { kind: 'STRUCT', fields } : null;
+  }
   const shapes = new Set(values.map((value) => shapeOf(value.type)));
   return shapes.size === 1 ? (values[0]?.type ?? null) : null;
 }
@@ -117,7 +162,7 @@ function commonNested(values: readonly Sql[]): SqlType | null {
 function shapeOf(type: SqlType): string {
   if (type.kind === 'ARRAY') return `[${shapeOf(type.element)}]`;
   if (type.kind === 'STRUCT') return `{${type.fields.map((field) => shapeOf(field.type)).join()}}`;
-  return type.kind === 'NUMERIC' ? `NUMERIC ${type.scale}` : type.kind;
+  return type.kind === 'NUMERIC' ? `NUMERIC ${type.scale} ${type.isBig}` : type.kind;
 }
 
 /** What neither engine orders or compares as the other does. */
@@ -136,7 +181,10 @@ function commonNumber(values: readonly Sql[], firmKinds: ReadonlySet<string>): S
   const hasFloatLiteral = values.some((value) => value.literal?.kind === 'float');
   if (firmKinds.has('FLOAT64') || (hasFloatLiteral && !firmKinds.has('NUMERIC'))) return FLOAT64;
   if (!firmKinds.has('NUMERIC')) return INT64;
-  return numeric(Math.max(...values.map((value) => scaleOf(value))));
+  return numeric(
+    Math.max(...values.map((value) => scaleOf(value))),
+    values.some((value) => isBig(value.type)),
+  );
 }
 
 /** Digits after the point that a value has as NUMERIC. */
@@ -150,10 +198,15 @@ export function scaleOf(value: Sql): number {
 export function coerced(value: Sql, target: SqlType): string {
   if (target.kind === 'UNKNOWN') return asWritten(value);
   if (target.kind === 'STRUCT' && value.fields)
-    return structOf(value.fields.map((field, index) => ({ name: target.fields[index]?.name ?? null, value: field })))
-      .text;
+    return structOf(
+      value.fields.map((field, index) => {
+        const { name = null, type = field.type } = target.fields[index] ?? {};
+        return { name, value: sql(coerced(field, type), type) };
+      }),
+    ).text;
   if (value.literal?.kind === 'string' && target.kind === 'DATE') return `CAST(${value.text} AS DATE)`;
   if (value.literal?.kind === 'string' && target.kind === 'TIMESTAMP') return `CAST(${value.text} AS TIMESTAMPTZ)`;
+  if (value.literal?.kind === 'string' && target.kind === 'DATETIME') return `CAST(${value.text} AS TIMESTAMP)`;
   // Of two wide DECIMALs DuckDB keeps the smaller scale, and rounds the other.
   if (target.kind === 'NUMERIC' && value.type.kind !== 'NULL') {
     const isOfScale = value.type.kind === 'NUMERIC' && value.type.scale === target.scale;

@@ -146,6 +146,7 @@ function readSubqueries(select: Select, ctes: Ctes, find: FindTable, readings: R
   const bare: Query = {
     at: select.at,
     with: [],
+    recursive: false,
     body: { kind: 'select', ...select, from: null },
     orderBy: [],
     limit: null,

@@ -196,10 +196,10 @@ async function explained(options: MartsOptions, build: MartBuild, thrown: unknow
 
 function checkColumns(def: WarehouseTableDef, found: readonly TableField[]): void {
   const declared = columnSchemas(def);
-  const extra = found.find((field) => !declared.some(({ name }) => name === field.name));
-  if (extra) {
-    const what = 'the query gives a column that the header does not declare';
-    throw mismatch(def, extra.name, what, 'Declare it, or leave it out of SELECT.');
+  const extra = found.map(({ name }) => name).filter((name) => !declared.some((column) => column.name === name));
+  if (extra.length > 0) {
+    const what = 'given by the query, and not declared by the header';
+    throw mismatch(def, extra.join(', '), what, 'Declare it, or leave it out of SELECT.');
   }
   for (const { name, type } of declared) {
     const field = found.find((each) => each.name === name);

@@ -113,12 +113,12 @@ async function checkColumns(
 ): Promise<readonly GivenColumn[]> {
   const found = await rejecting(def, null, () => session.describe(query));
   const declared = columnSchemas(def);
-  const extra = found.find((column) => !declared.some(({ name }) => name === column.name));
-  if (extra)
+  const extra = found.map(({ name }) => name).filter((name) => !declared.some((column) => column.name === name));
+  if (extra.length > 0)
     throw mismatch(
       def,
-      extra.name,
-      'the query gives a column that the header does not declare',
+      extra.join(', '),
+      'given by the query, and not declared by the header',
       'Declare it, or leave it out of SELECT.',
     );
   for (const { name, type } of declared) {

@@ -53,6 +53,81 @@ export function chanceRows(
   return mapTables(columns, (_name, own) => Array.from({ length: 40 }, () => own.map(cell)));
 }
 
+/** What a table may hold at its worst; `count` rows of each, 0 and 1 among them. */
+export function extremeRows(
+  columns: Readonly<Record<string, readonly ColumnSchema[]>>,
+  seed: number,
+  count: number,
+): Readonly<Record<string, CorpusTable>> {
+  const next = random(seed);
+  const pick = (choices: readonly string[]): string => choices[Math.floor(next() * choices.length)] ?? '';
+  const cell = ({ type }: ColumnSchema): string | null => {
+    if (type !== 'date' && next() < 0.25) return null;
+    return extremeValue(type, pick);
+  };
+  return mapTables(columns, (_name, own) => {
+    const rows = Array.from({ length: count }, () => own.map(cell));
+    // The same rows again, and one that holds nothing but its days.
+    const nothing = own.map((column) => (column.type === 'date' ? cell(column) : null));
+    return count < 2 ? rows : [...rows, ...rows.slice(0, count / 4), nothing];
+  });
+}
+
+const LONG_TEXT = 'Ünï \u{1f469}\u{1f3fd}\u200d\u{1f680} '.repeat(100);
+
+function extremeValue(type: ColumnType, pick: (choices: readonly string[]) => string): string {
+  switch (type) {
+    case 'string':
+      return pick([
+        'abandoned',
+        'converted',
+        'web',
+        '',
+        ' ',
+        'ß ﬁ ΟΔΟΣ İ',
+        'e\u0301',
+        'é',
+        "o'b\\r%_",
+        'a\tb\nc',
+        LONG_TEXT,
+      ]);
+    case 'int64':
+      return pick(['0', '1', '-1', '2', '2147483647', '-2147483648', '4000000000']);
+    case 'float64':
+      return pick(['0', '-0', '0.1', '1e-300', '1e15', '-123456789.123456789']);
+    case 'bool':
+      return pick(['true', 'false']);
+    case 'date':
+      return pick([
+        '2025-03-01',
+        '2025-03-01',
+        '2025-03-02',
+        '2025-03-04',
+        '2024-02-29',
+        '2025-12-31',
+        '0001-01-01',
+        '9999-12-31',
+      ]);
+    case 'timestamp':
+      return pick([
+        '2025-03-01 00:00:00',
+        '2025-03-01 23:59:59.999999',
+        '2025-03-09 06:59:59.999999',
+        '2025-03-09 07:00:00',
+        '2025-11-02 05:30:00',
+        '2025-11-02 06:30:00',
+        '2024-02-29 12:00:00.000001',
+        '1969-12-31 23:59:59.5',
+      ]);
+    default: {
+      const [precision = 18, scale = 0] = (type.match(/\d+/g) ?? []).map(Number);
+      const most = `${'9'.repeat(Math.min(precision - scale, 12))}${scale > 0 ? `.${'9'.repeat(scale)}` : ''}`;
+      const least = scale > 0 ? `0.${'0'.repeat(scale - 1)}1` : '1';
+      return pick(['0', least, `-${least}`, '1', '-1', '3', most, `-${most}`]);
+    }
+  }
+}
+
 function mapTables(
   columns: Readonly<Record<string, readonly ColumnSchema[]>>,
   rows: (name: string, columns: readonly ColumnSchema[]) => CorpusTable['rows'],
