@@ -138,7 +138,7 @@ describe('an answer', () => {
         ]),
         [
           ['ids', 'BIGINT'],
-          ['amount', 'DECIMAL(38,2)'],
+          ['amount', 'DECIMAL(31,2)'],
           ['n', 'BIGINT'],
           // NULL alone is INT64 in GoogleSQL.
           ['nothing', 'BIGINT'],

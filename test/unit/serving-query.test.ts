@@ -55,7 +55,7 @@ describe('a query', () => {
       );
       assert.deepEqual(answer.columns, [
         { name: 'channel', type: 'string' },
-        { name: 'amount', type: 'decimal(38,2)' },
+        { name: 'amount', type: 'decimal(31,2)' },
       ]);
       assert.deepEqual(answer.rows, [
         ['phone', '7.50'],
