@@ -15,6 +15,7 @@ export const DIFFERENCES: readonly Difference[] = [
       'truncation of days',
       'customers by the week of their sign-up',
       'a cohort table',
+      'a month that is called as its day',
     ],
   },
   {
@@ -117,5 +118,81 @@ export const DIFFERENCES: readonly Difference[] = [
       'EXP past the range of FLOAT64',
       'zero to a negative power',
     ],
+  },
+  {
+    reason: 'LIMIT inside of STRING_AGG counts NULL too',
+    cases: ['STRING_AGG with a limit'],
+  },
+  {
+    reason:
+      'capitals, small letters and turned texts are DuckDB’s: a ß in a word is SS, a sigma has one shape, an emoji keeps its colour',
+    cases: ['INITCAP', 'small letters of İ and of a sigma that ends a word', 'REVERSE of an emoji with a skin colour'],
+  },
+  {
+    reason: 'CHR takes no INT64',
+    cases: ['code points, letters for letters, normal form, base 64'],
+  },
+  {
+    reason: 'arrays of NULL are empty, and ARRAY_TO_STRING joins letters',
+    cases: ['REGEXP_EXTRACT_ALL', 'arrays turned, joined, written with a word for NULL'],
+  },
+  {
+    reason: 'a text that is no JSON is an error, and an array that is not there is empty',
+    cases: ['an array of a JSON text', 'arrays of JSON with numbers, null and other arrays'],
+  },
+  {
+    reason: 'FORMAT is DuckDB’s printf',
+    cases: ['FORMAT of whole numbers', 'FORMAT of FLOAT64 and NUMERIC', 'FORMAT of texts, and of NULL'],
+  },
+  {
+    reason: 'instants, civil time and FLOAT64 become text as DuckDB writes them',
+    cases: [
+      'the text of an instant and of civil time',
+      'the text of a FLOAT64',
+      'the text of FLOAT64 literals',
+      'DATETIME of literals, numbers and texts',
+    ],
+  },
+  {
+    reason: 'ISOWEEK and WEEK(day) of civil time reach DuckDB as they stand',
+    cases: ['DATETIME_DIFF counts boundaries of every part', 'DATETIME truncated and shifted'],
+  },
+  {
+    reason: 'an array of instants holds civil time, and TIMESTAMP with a zone is not read',
+    cases: [
+      'an hour that comes twice as clocks go back',
+      'an hour that does not come as clocks go forward',
+      'half an hour that comes twice, on Lord Howe Island',
+      'a midnight that comes twice, in Havana',
+      'a day begins in a zone',
+    ],
+  },
+  {
+    reason: 'codes of formats reach DuckDB as they stand',
+    cases: [
+      'more codes of FORMAT_DATE',
+      'more codes of FORMAT_TIMESTAMP',
+      'fractions, noon, midnight and zones are read',
+    ],
+  },
+  {
+    reason: 'a recursion computes in 32 bits',
+    cases: ['numbers by recursion'],
+  },
+  {
+    reason: 'fields of structs in UNNEST are no columns, and structs are compared as one value',
+    cases: ['structs of a subquery as rows', 'lists in parentheses compared'],
+  },
+  {
+    reason: 'a name of SELECT stands behind the column of that name',
+    cases: ['a name of SELECT before the column of GROUP BY', 'a name of SELECT before the column of QUALIFY'],
+  },
+  {
+    reason: 'CORR of one pair is NaN',
+    cases: ['correlation and covariance'],
+  },
+  {
+    reason: 'BIGNUMERIC and NUMERIC have the digits of DuckDB’s DECIMAL',
+    cases: ['BIGNUMERIC added, multiplied and rounded', 'NUMERIC of texts with an exponent'],
   },
 ];
