@@ -50,6 +50,6 @@ export interface CloudApi {
     pageToken: string | null,
     limit: number,
   ): Promise<{ readonly objects: readonly CloudObject[]; readonly next: string | null }>;
-  /** False where it was not there. */
-  remove(name: string, generation: string): Promise<boolean>;
+  /** Also where it is gone already. */
+  remove(name: string, generation: string): Promise<void>;
 }

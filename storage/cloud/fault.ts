@@ -101,6 +101,9 @@ export function kindOfStatus(status: number): CloudFaultKind {
     case 409:
     case 429:
       return 'transient';
+    // Does not know what is asked of it, and will not in a minute either.
+    case 501:
+      return 'rejected';
     default:
       return status >= 500 ? 'transient' : 'rejected';
   }

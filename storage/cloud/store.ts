@@ -156,7 +156,8 @@ export function openCloudStore(api: CloudApi, options: CloudStoreOptions): Objec
         throw new CloudFault('precondition', `found ${found === null ? 'no such object' : found.generation}`);
       }
       try {
-        return (await api.remove(name, found.generation)) || isInDoubt;
+        await api.remove(name, found.generation);
+        return true;
       } catch (thrown) {
         if (!(thrown instanceof CloudFault)) throw thrown;
         isInDoubt ||= thrown.mayRepeat;

@@ -47,9 +47,9 @@ export function openGcsApi(storage: Storage, bucket: string, proxy: HttpProxy | 
     let answer = await exchange(headers);
     // Refused before anything was done: the token ended sooner than was said, or this machine's clock is slow.
     if (answer.status === 401 && (await forget(headers))) answer = await exchange(await authorization(url));
-    // 308 is how an unfinished resumable upload answers.
     if (answer.status >= 200 && answer.status < 300) return answer;
-    if (answer.status === 308) return answer;
+    // Only an unfinished upload answers so; of anything else it would be a redirection, which nobody here follows.
+    if (answer.status === 308 && request.method === 'PUT') return answer;
     throw faultOf(answer);
   }
 
@@ -140,17 +140,24 @@ export function openGcsApi(storage: Storage, bucket: string, proxy: HttpProxy | 
       const query = { ...conditionOf(order), ifSourceGenerationMatch: source.generation };
       const headers = { 'content-type': 'application/json' };
       const rewrite = async (token: string | null): Promise<Rewrite> =>
-        jsonOf(
+        rewriteOf(
           await ask({ method: 'POST', url, headers, body }, token === null ? query : { ...query, rewriteToken: token }),
         );
+      // Only a call that goes on from a token is repeated here: the first one may have been the whole copy. So may the
+      // last one have been, where its reply was lost.
+      const goOn = (token: string): Promise<Rewrite> => {
+        let isInDoubt = false;
+        return retry(async () => {
+          const found = isInDoubt ? await api.head(name) : null;
+          if (found?.writeId === order.writeId) return { copied: found };
+          isInDoubt = true;
+          return rewrite(token);
+        });
+      };
       try {
-        // Only a call that goes on from a token is repeated here: the first one may have been the whole copy.
         let answer = await rewrite(null);
-        while (answer.resource === undefined) {
-          const token = answer.rewriteToken ?? null;
-          answer = await retry(() => rewrite(token));
-        }
-        return objectOf(answer.resource);
+        while ('token' in answer) answer = await goOn(answer.token);
+        return answer.copied;
       } catch (thrown) {
         if (!(thrown instanceof CloudFault) || (thrown.kind !== 'precondition' && thrown.kind !== 'missing'))
           throw thrown;
@@ -170,9 +177,9 @@ export function openGcsApi(storage: Storage, bucket: string, proxy: HttpProxy | 
       return { objects: (page.items ?? []).map(objectOf), next: page.nextPageToken || null };
     },
 
-    remove: async (name, generation) =>
-      (await orNull(async () => ask({ method: 'DELETE', url: urlOf(name) }, { ifGenerationMatch: generation }))) !==
-      null,
+    remove: async (name, generation) => {
+      await orNull(async () => ask({ method: 'DELETE', url: urlOf(name) }, { ifGenerationMatch: generation }));
+    },
   };
 
   async function beginUpload(name: string, digest: FileDigest, order: WriteOrder): Promise<string> {
@@ -238,7 +245,7 @@ async function readNamedGeneration(
 }
 
 interface ObjectResource {
-  readonly name: string;
+  readonly name?: string;
   readonly size?: string | number;
   readonly generation?: string | number;
   readonly timeCreated?: string;
@@ -251,12 +258,20 @@ interface ListPage {
   readonly nextPageToken?: string;
 }
 
-interface Rewrite {
-  readonly resource?: ObjectResource;
-  readonly rewriteToken?: string;
+/** Finished, or to be gone on with. */
+type Rewrite = { readonly copied: CloudObject } | { readonly token: string };
+
+function rewriteOf(answer: HttpAnswer): Rewrite {
+  const { resource, rewriteToken } = jsonOf<{ resource?: ObjectResource; rewriteToken?: string }>(answer);
+  if (resource !== undefined) return { copied: objectOf(resource) };
+  if (rewriteToken !== undefined) return { token: rewriteToken };
+  throw new CloudFault('transient', 'the server says neither that the copy is done nor how to go on with it');
 }
 
 function objectOf(resource: ObjectResource): CloudObject {
+  if (resource.name === undefined || resource.generation === undefined) {
+    throw new CloudFault('transient', 'the server answered with something other than an object');
+  }
   return {
     name: resource.name,
     sizeBytes: Number(resource.size ?? 0),
@@ -291,12 +306,15 @@ function hashOf(answer: HttpAnswer): string | null {
   return /(?:^|[,\s])crc32c=([A-Za-z0-9+/]+=*)/.exec(answer.headers['x-goog-hash'] ?? '')?.[1] ?? null;
 }
 
-function jsonOf<T>(answer: HttpAnswer): T {
+function jsonOf<T extends object>(answer: HttpAnswer): T {
+  let value: unknown;
   try {
-    return JSON.parse(answer.body.toString()) as T;
+    value = JSON.parse(answer.body.toString());
   } catch (thrown) {
     throw new CloudFault('transient', 'the server answered with something other than JSON', { cause: thrown });
   }
+  if (typeof value === 'object' && value !== null) return value as T;
+  throw new CloudFault('transient', 'the server answered with something other than a JSON object');
 }
 
 /** Not found means: no such object, unless the server says that it means the bucket. */

@@ -12,6 +12,7 @@ import {
 } from '@aws-sdk/client-s3';
 import type { CloudApi, CloudObject, WriteOrder } from '../cloud/api.ts';
 import { CloudFault } from '../cloud/fault.ts';
+import { crc32cOf } from '../crc32c.ts';
 import { faulty, isNotFound, s3Fault } from './fault.ts';
 import { copyInParts, type PartsCondition, type PartsSettings, uploadInParts } from './multipart.ts';
 
@@ -25,6 +26,8 @@ export interface S3Sizes {
 const SIZES: S3Sizes = { partBytes: 8 * 1024 * 1024, copyBytes: 5 * 1024 ** 3 };
 const WRITE_ID = 'assay-write-id';
 const CRC32C = 'assay-crc32c';
+const EMPTY = new Uint8Array();
+const EMPTY_DIGEST = { sizeBytes: 0, crc32c: crc32cOf(EMPTY) };
 
 /** @source https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html (read 2026-11-21) */
 export function openS3Api(client: S3Client, bucket: string, sizes: Partial<S3Sizes> = {}): CloudApi {
@@ -33,9 +36,10 @@ export function openS3Api(client: S3Client, bucket: string, sizes: Partial<S3Siz
 
   /** Answers to writes say neither when nor what was stored; the object itself does. */
   async function written(name: string, etag: string | undefined): Promise<CloudObject> {
+    const generation = told(etag, 'the ETag of what it wrote');
     const found = await api.head(name);
     if (found === null) throw new CloudFault('transient', 'it was deleted as soon as it was written');
-    return { ...found, generation: etag ?? found.generation };
+    return { ...found, generation };
   }
 
   const api: CloudApi = {
@@ -53,9 +57,9 @@ export function openS3Api(client: S3Client, bucket: string, sizes: Partial<S3Siz
         const found = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: name, ChecksumMode: 'ENABLED' }));
         return {
           name,
-          sizeBytes: found.ContentLength ?? 0,
-          generation: found.ETag ?? '',
-          writtenAtMs: found.LastModified?.getTime() ?? Number.NaN,
+          sizeBytes: told(found.ContentLength, 'the size of an object'),
+          generation: told(found.ETag, 'the ETag of an object'),
+          writtenAtMs: wholeSecondOf(found.LastModified),
           crc32c: checksumOf(found),
           writeId: found.Metadata?.[WRITE_ID] ?? null,
         };
@@ -77,8 +81,9 @@ export function openS3Api(client: S3Client, bucket: string, sizes: Partial<S3Siz
           }),
         );
         const body = (await found.Body?.transformToByteArray()) ?? new Uint8Array();
-        const crc32c = part === null ? checksumOf(found) : null;
-        return { body, generation: found.ETag ?? '', crc32c };
+        const generation = told(found.ETag, 'the ETag of an object');
+        if (part === null) return { body, generation, crc32c: checksumOf(found) };
+        return generation === part.generation ? { body, generation, crc32c: null } : null;
       } catch (thrown) {
         const fault = s3Fault(thrown);
         const isGone = fault instanceof CloudFault && fault.kind === 'precondition';
@@ -109,14 +114,17 @@ export function openS3Api(client: S3Client, bucket: string, sizes: Partial<S3Siz
     },
 
     copy: async (source, name, order, retry) => {
+      // A condition on CopyObject is passed over by MinIO, versitygw and moto; on what ends an upload they keep it.
+      const isInParts = source.sizeBytes > copyBytes || order.condition !== null;
+      if (isInParts && source.sizeBytes === 0) return api.put(name, EMPTY, EMPTY_DIGEST, order);
       const settings = settingsOf(name, source.crc32c, order);
       const from = `${bucket}/${source.name.split('/').map(encodeURIComponent).join('/')}`;
-      if (source.sizeBytes > copyBytes) {
-        const parts = { ...target, partBytes: copyBytes };
-        return written(name, await copyInParts(parts, source, from, name, settings, conditionOf(order), retry));
-      }
       try {
-        const { CopyObjectResult } = await conditional(order, () =>
+        if (isInParts) {
+          const parts = { ...target, partBytes: copyBytes };
+          return await written(name, await copyInParts(parts, source, from, name, settings, conditionOf(order), retry));
+        }
+        const { CopyObjectResult } = await faulty(
           client.send(
             new CopyObjectCommand({
               Bucket: bucket,
@@ -125,13 +133,13 @@ export function openS3Api(client: S3Client, bucket: string, sizes: Partial<S3Siz
               CopySourceIfMatch: source.generation,
               MetadataDirective: 'REPLACE',
               ...settings,
-              ...conditionOf(order),
             }),
           ),
         );
         return await written(name, CopyObjectResult?.ETag);
       } catch (thrown) {
-        if (!(thrown instanceof CloudFault) || thrown.kind !== 'precondition') throw thrown;
+        if (!(thrown instanceof CloudFault) || (thrown.kind !== 'precondition' && thrown.kind !== 'missing'))
+          throw thrown;
         const now = await api.head(source.name);
         if (now?.generation === source.generation) throw thrown;
         throw new CloudFault('transient', `${source.name} was replaced while it was copied`, { cause: thrown });
@@ -154,22 +162,20 @@ export function openS3Api(client: S3Client, bucket: string, sizes: Partial<S3Siz
           name: item.Key ?? '',
           sizeBytes: item.Size ?? 0,
           generation: item.ETag ?? '',
-          writtenAtMs: item.LastModified?.getTime() ?? Number.NaN,
+          writtenAtMs: wholeSecondOf(item.LastModified),
           crc32c: null,
           writeId: null,
         }),
       );
-      return { objects, next: page.IsTruncated === true ? (page.NextContinuationToken ?? null) : null };
+      const goesOn = told(page.IsTruncated, 'whether the listing goes on');
+      return { objects, next: goesOn ? told(page.NextContinuationToken, 'where the listing goes on') : null };
     },
 
-    // S3 says nothing of whether there was something to delete; whoever calls has looked.
     remove: async (name, generation) => {
       try {
         await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: name, IfMatch: generation }));
-        return true;
       } catch (thrown) {
-        if (isNotFound(thrown)) return false;
-        throw s3Fault(thrown);
+        if (!isNotFound(thrown)) throw s3Fault(thrown);
       }
     },
   };
@@ -187,6 +193,15 @@ async function conditional<T>(order: WriteOrder, request: () => Promise<T>): Pro
     throw new CloudFault('precondition', thrown.message, { cause: thrown });
   }
 }
+
+/** What every answer has; without it something other than S3 answered, or not the whole of an answer came. */
+function told<T>(value: T | undefined, what: string): T {
+  if (value !== undefined) return value;
+  throw new CloudFault('transient', `the server does not say ${what}`);
+}
+
+/** As an HTTP date has it; MinIO's listings say more, and then an object would seem younger than it told itself. */
+const wholeSecondOf = (date: Date | undefined): number => Math.floor((date?.getTime() ?? Number.NaN) / 1000) * 1000;
 
 const conditionOf = ({ condition }: WriteOrder): PartsCondition => {
   if (condition === null) return {};

@@ -42,7 +42,19 @@ export function s3Fault(thrown: unknown): unknown {
   if (thrown instanceof Error && /Credentials?(Provider)?Error|TokenProviderError/.test(thrown.name)) {
     return new CloudFault('denied', `no credentials can be used (${thrown.message})`, { cause: thrown });
   }
-  return connectionFault(thrown);
+  const status = statusOf(thrown);
+  if (status === null) return connectionFault(thrown);
+  const text = `${status}, an answer that is not S3's (${String(thrown).split('\n')[0]})`;
+  return new CloudFault(status < 400 ? 'transient' : kindOfStatus(status), text, { cause: thrown });
+}
+
+/** Of an answer that Amazon's client could not read: a page of a proxy, half an XML document, or nothing. */
+function statusOf(thrown: unknown): number | null {
+  const { $response, $metadata } = (thrown ?? {}) as {
+    readonly $response?: { readonly statusCode?: number };
+    readonly $metadata?: { readonly httpStatusCode?: number };
+  };
+  return $response?.statusCode ?? $metadata?.httpStatusCode ?? null;
 }
 
 export async function faulty<T>(request: Promise<T>): Promise<T> {

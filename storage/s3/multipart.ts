@@ -80,7 +80,12 @@ export async function uploadInParts(
   }
 }
 
-/** The bytes stay in the store. @param from bucket and name, encoded for a header */
+/**
+ * The bytes stay in the store, and so does the care for them: MinIO refuses parts copied into an upload that promised
+ * checksums.
+ *
+ * @param from bucket and name, encoded for a header
+ */
 export function copyInParts(
   target: PartsTarget,
   source: CloudObject,
@@ -90,7 +95,7 @@ export function copyInParts(
   condition: PartsCondition,
   retry: Retry,
 ): Promise<string | undefined> {
-  const digest = { sizeBytes: source.sizeBytes, crc32c: source.crc32c };
+  const digest = { sizeBytes: source.sizeBytes, crc32c: null };
   return inParts(target, name, digest, settings, condition, retry, async (uploadId, { number, start, end }) => {
     const { CopyPartResult } = await retry(() =>
       faulty(
@@ -107,7 +112,7 @@ export function copyInParts(
         ),
       ),
     );
-    return { PartNumber: number, ETag: CopyPartResult?.ETag, ChecksumCRC32C: CopyPartResult?.ChecksumCRC32C };
+    return { PartNumber: number, ETag: CopyPartResult?.ETag };
   });
 }
 
@@ -133,8 +138,7 @@ async function inParts(
         new CreateMultipartUploadCommand({
           ...address,
           ...settings,
-          ChecksumAlgorithm: 'CRC32C',
-          ChecksumType: 'FULL_OBJECT',
+          ...(digest.crc32c === null ? {} : { ChecksumAlgorithm: 'CRC32C', ChecksumType: 'FULL_OBJECT' }),
         }),
       ),
     ),
@@ -150,8 +154,7 @@ async function inParts(
           UploadId,
           MultipartUpload: { Parts: parts },
           MpuObjectSize: digest.sizeBytes,
-          ChecksumType: 'FULL_OBJECT',
-          ...(digest.crc32c === null ? {} : { ChecksumCRC32C: digest.crc32c }),
+          ...(digest.crc32c === null ? {} : { ChecksumType: 'FULL_OBJECT', ChecksumCRC32C: digest.crc32c }),
           ...condition,
         }),
       ),

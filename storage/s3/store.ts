@@ -5,6 +5,7 @@ import type { CacheOptions } from '../cloud/object-cache.ts';
 import { createProxyAgents, type HttpProxy } from '../cloud/proxy.ts';
 import { openCloudStore } from '../cloud/store.ts';
 import { openS3Api, type S3Sizes } from './api.ts';
+import { provingConditions } from './prove-conditions.ts';
 
 export interface S3StoreOptions {
   readonly bucket: string;
@@ -26,7 +27,8 @@ export interface S3StoreOptions {
  * A generation is the ETag, which for a body sent in one request is its MD5: **a key whose bodies may repeat cannot be
  * compared and set**, because a writer that read A would still win after A, B, A. Pointers carry their sequence number,
  * so their bodies never repeat. Writes need a server that knows `If-None-Match` and `If-Match` on PUT and on completing
- * a multipart upload (Amazon since 2024, MinIO); a delete is checked first and sent with `If-Match`.
+ * a multipart upload (Amazon since 2024, MinIO, versitygw); one that passes over them on PUT is refused. A delete is
+ * checked first and sent with `If-Match`.
  *
  * Keys come in the order of their UTF-8 bytes; Amazon's directory buckets keep none and cannot be used.
  *
@@ -50,5 +52,5 @@ export function openS3Store(options: S3StoreOptions): ObjectStore {
       httpsAgent: agent ?? { maxSockets: 64 },
     },
   });
-  return openCloudStore(openS3Api(client, bucket, sizes), rest);
+  return openCloudStore(provingConditions(openS3Api(client, bucket, sizes), rest.prefix), rest);
 }
