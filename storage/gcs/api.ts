@@ -168,17 +168,26 @@ export function openGcsApi(storage: Storage, bucket: string, proxy: HttpProxy | 
     },
 
     list: async (prefix, pageToken, limit) => {
-      const query = { prefix, maxResults: String(limit), fields: `nextPageToken,items(${OBJECT_FIELDS})` };
+      const query = { prefix, maxResults: String(limit), fields: `kind,nextPageToken,items(${OBJECT_FIELDS})` };
       const page: ListPage = jsonOf(
         await inBucket(() =>
           ask({ method: 'GET', url: objects }, pageToken === null ? query : { ...query, pageToken }),
         ),
       );
+      // Of an empty listing nothing else is told.
+      if (page.kind !== 'storage#objects')
+        throw new CloudFault('transient', 'the server answered with something other than a listing');
       return { objects: (page.items ?? []).map(objectOf), next: page.nextPageToken || null };
     },
 
     remove: async (name, generation) => {
-      await orNull(async () => ask({ method: 'DELETE', url: urlOf(name) }, { ifGenerationMatch: generation }));
+      const answer = await orNull(async () =>
+        ask({ method: 'DELETE', url: urlOf(name) }, { ifGenerationMatch: generation }),
+      );
+      // Cloud Storage says 204; with anything else it may not have been the one that answered.
+      if (answer === null || answer.status === 204) return;
+      if ((await api.head(name))?.generation !== generation) return;
+      throw new CloudFault('transient', `the server answered ${answer.status} and deleted nothing`);
     },
   };
 
@@ -254,6 +263,7 @@ interface ObjectResource {
 }
 
 interface ListPage {
+  readonly kind?: string;
   readonly items?: readonly ObjectResource[];
   readonly nextPageToken?: string;
 }

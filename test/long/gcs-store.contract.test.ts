@@ -147,6 +147,21 @@ describe('a copy in Cloud Storage', () => {
         assert.ok(struck.length > 0);
       },
     ));
+
+  test('is not made again where the reply to its last call is lost', () =>
+    withSandboxStore(
+      {
+        maxBytesRewrittenPerCall: 1024 * 1024,
+        faults: ['storage/objects.rewrite:lost-reply:#9', 'storage/objects.rewrite:503:#10'],
+      },
+      async ({ store, folder, struck }) => {
+        await writeFile(join(folder, 'big'), Buffer.alloc(9_000_000, 'rows and rows\n'));
+        await store.writeFile('a', join(folder, 'big'));
+        const copied = await store.copy('a', 'b');
+        assert.equal((await store.stat('b'))?.generation, copied.generation);
+        assert.deepEqual(struck, ['objects.rewrite lost_reply'], 'nine calls are the whole copy');
+      },
+    ));
 });
 
 describe('Cloud Storage in trouble', () => {

@@ -88,6 +88,7 @@ describe('a repeat', () => {
     assert.equal(kindOfStatus(401), 'denied');
     assert.equal(kindOfStatus(403), 'denied');
     assert.equal(kindOfStatus(400), 'rejected');
+    assert.equal(kindOfStatus(501), 'rejected');
   });
 });
 
@@ -139,7 +140,8 @@ async function withServer(
   await once(server, 'listening');
   try {
     const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    await work(openGcsStore({ bucket: 'b', prefix: '', cache, projectId: null, keyFile: null, endpoint }));
+    const options = { bucket: 'b', prefix: '', cache, projectId: null, keyFile: null, endpoint, patienceMs: 2_000 };
+    await work(openGcsStore(options));
   } finally {
     server.closeAllConnections();
     server.close();
@@ -213,6 +215,70 @@ describe('an answer of Cloud Storage', () => {
         await assert.rejects(read(), { code: 'data_unreadable' });
       },
     );
+  });
+
+  const requestsTo = (store: ObjectStore): { readonly [name: string]: () => Promise<unknown> } => ({
+    read: () => store.read('k'),
+    stat: () => store.stat('k'),
+    stream: () => store.stream('k')[Symbol.asyncIterator]().next(),
+    write: () => store.write('k', Buffer.from('rows'), 'absent'),
+    copy: () => store.copy('k', 'l'),
+    delete: () => store.delete('k'),
+    list: () => store.list('')[Symbol.asyncIterator]().next(),
+  });
+
+  test('that is a redirection is refused, never followed nor taken for success', async () => {
+    for (const status of [301, 307, 308]) {
+      await withServer(
+        (_, response) => response.writeHead(status, { location: 'http://127.0.0.1:1/', range: 'bytes=0-3' }).end(),
+        async (store) => {
+          for (const [name, request] of Object.entries(requestsTo(store))) {
+            await assert.rejects(request, { code: 'storage_denied' }, `${name}, ${status}`);
+          }
+        },
+      );
+    }
+  });
+
+  for (const body of ['{}', 'null', '"rows"', '<html><body>Sign in</body></html>', '']) {
+    test(`that is ${body === '' ? 'empty' : body} where an object is expected is trouble that may pass, never data`, () =>
+      withServer(
+        (_, response) => response.end(body),
+        async (store) => {
+          await Promise.all(
+            Object.entries(requestsTo(store)).map(([name, request]) =>
+              assert.rejects(request, { code: 'storage_unavailable' }, name),
+            ),
+          );
+        },
+      ));
+  }
+
+  test('to a delete is believed where it is 204, and else looked after', async () => {
+    for (const [status, deleted] of [
+      [200, true],
+      [200, false],
+      [204, true],
+    ] as const) {
+      let isThere = true;
+      let looks = 0;
+      const doDelete = (response: ServerResponse): void => {
+        isThere = !deleted;
+        response.writeHead(status).end();
+      };
+      await withServer(
+        (request, response) => {
+          if (request.method === 'DELETE') return doDelete(response);
+          looks += 1;
+          response.writeHead(isThere ? 200 : 404).end(isThere ? resource(Buffer.from('rows')) : '');
+        },
+        async (store) => {
+          if (!deleted) return assert.rejects(store.delete('k'), { code: 'storage_unavailable' });
+          assert.equal(await store.delete('k'), true);
+          assert.equal(looks, status === 204 ? 1 : 2);
+        },
+      );
+    }
   });
 
   test('comes without credentials having been sent to a server other than Google’s', async () => {
