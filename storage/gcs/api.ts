@@ -358,7 +358,7 @@ function faultOf({ status, headers, body }: HttpAnswer): CloudFault {
   return new CloudFault(kindOfStatus(status), text, { retryAfterMs });
 }
 
-/** `{error: {message, errors: [{reason}]}}`, or plain text as some front ends and media requests answer. */
+/** `{error: {message, errors: [{reason}]}}`, or plain text or a page as some front ends and media requests answer. */
 function errorIn(body: string): { readonly reason: string; readonly message: string } {
   try {
     const { error } = JSON.parse(body) as {
@@ -366,6 +366,7 @@ function errorIn(body: string): { readonly reason: string; readonly message: str
     };
     return { reason: error?.errors?.[0]?.reason ?? '', message: error?.message ?? '' };
   } catch {
-    return { reason: '', message: body.slice(0, 300) };
+    const text = body.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+    return { reason: '', message: text.trim().slice(0, 300) };
   }
 }

@@ -254,6 +254,12 @@ describe('an answer of Cloud Storage', () => {
       ));
   }
 
+  test('that is a page with an error is told by its words', () =>
+    withServer(
+      (_, response) => response.writeHead(403).end('<html><h1>Blocked</h1>\n<p>by the proxy</p></html>'),
+      (store) => assert.rejects(store.stat('k'), /403: Blocked by the proxy\. The account/),
+    ));
+
   test('to a delete is believed where it is 204, and else looked after', async () => {
     for (const [status, deleted] of [
       [200, true],
