@@ -155,7 +155,8 @@ describe('a store of S3 behind a proxy', () => {
     const server = createServer((request, response) => {
       requests += 1;
       const isList = request.url?.includes('list-type=2') ?? false;
-      response.writeHead(isList ? 200 : 404).end(isList ? '<ListBucketResult></ListBucketResult>' : '');
+      const listing = '<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>';
+      response.writeHead(isList ? 200 : 404).end(isList ? listing : '');
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
