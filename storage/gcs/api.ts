@@ -184,10 +184,10 @@ export function openGcsApi(storage: Storage, bucket: string, proxy: HttpProxy | 
       const answer = await orNull(async () =>
         ask({ method: 'DELETE', url: urlOf(name) }, { ifGenerationMatch: generation }),
       );
-      // Cloud Storage says 204; with anything else it may not have been the one that answered.
-      if (answer === null || answer.status === 204) return;
+      // Cloud Storage says 204; with anything else it may not have been the one that answered, and 404 is looked after.
+      if (answer?.status === 204) return;
       if ((await api.head(name))?.generation !== generation) return;
-      throw new CloudFault('transient', `the server answered ${answer.status} and deleted nothing`);
+      throw new CloudFault('transient', `the server answered ${answer?.status ?? 404} and deleted nothing`);
     },
   };
 

@@ -179,8 +179,7 @@ export function openS3Api(client: S3Client, bucket: string, sizes: Partial<S3Siz
         // S3 says 204; with anything else it may not have been the one that answered.
         if ($metadata.httpStatusCode === 204) return;
       } catch (thrown) {
-        if (isNotFound(thrown)) return;
-        throw s3Fault(thrown);
+        if (!isNotFound(thrown)) throw s3Fault(thrown);
       }
       if ((await api.head(name))?.generation !== generation) return;
       throw new CloudFault('transient', 'the server answered and deleted nothing');

@@ -264,6 +264,8 @@ describe('an answer of Cloud Storage', () => {
     for (const [status, deleted] of [
       [200, true],
       [200, false],
+      [404, true],
+      [404, false],
       [204, true],
     ] as const) {
       let isThere = true;
