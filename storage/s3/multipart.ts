@@ -107,7 +107,8 @@ export function copyInParts(
             PartNumber: number,
             CopySource: from,
             CopySourceIfMatch: source.generation,
-            CopySourceRange: `bytes=${start}-${end - 1}`,
+            // One part is the whole object, whatever size was told of it.
+            ...(start === 0 && end === source.sizeBytes ? {} : { CopySourceRange: `bytes=${start}-${end - 1}` }),
           }),
         ),
       ),
