@@ -326,7 +326,7 @@ function objectServer(body: () => Buffer | null) {
   const requests: string[] = [];
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://server');
-    if (pathname.endsWith('/o')) return void response.end('{}');
+    if (pathname.endsWith('/o')) return void response.end('{"kind": "storage#objects"}');
     const found = body();
     const isMedia = searchParams.get('alt') === 'media';
     const [, start, end] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? [];
