@@ -13,12 +13,12 @@ import {
   type WindowSpec,
   walkExpression,
   walkQuery,
-} from './google-sql-ast.ts';
-import { type FunctionRow, PORTABLE_FUNCTIONS, portableFunction, REFUSED_FUNCTIONS } from './google-sql-functions.ts';
-import { positionOf, type SqlFault, SqlFaultError } from './google-sql-lexer.ts';
-import { parseExpression, parseQuery } from './google-sql-parser.ts';
+} from './google-sql/ast.ts';
+import { type FunctionRow, PORTABLE_FUNCTIONS, portableFunction, REFUSED_FUNCTIONS } from './google-sql/functions.ts';
+import { positionOf, type SqlFault, SqlFaultError } from './google-sql/lexer.ts';
+import { parseExpression, parseQuery } from './google-sql/parser.ts';
 
-export type { SqlFault } from './google-sql-lexer.ts';
+export type { SqlFault } from './google-sql/lexer.ts';
 
 /** Parameters that every expression and mart may use: the dates `[@window_start, @window_end)` of the run. */
 export const WINDOW_PARAMETERS: readonly string[] = ['window_start', 'window_end'];

@@ -1,13 +1,13 @@
 /** GoogleSQL of specs, marts and analysts -> DuckDB SQL with equal results; what is not known to be portable is refused. */
 
 import { didYouMean } from '../core/did-you-mean.ts';
+import { type SqlFault, SqlFaultError } from '../core/google-sql/lexer.ts';
+import { parseExpression, parseQuery } from '../core/google-sql/parser.ts';
 import { lintExpression, lintQuery } from '../core/google-sql.ts';
-import { type SqlFault, SqlFaultError } from '../core/google-sql-lexer.ts';
-import { parseExpression, parseQuery } from '../core/google-sql-parser.ts';
 import type { ColumnSchema } from '../core/types.ts';
-import { type Parameters, refuse, renderExpression, type Scope } from './dialect-expression.ts';
-import { renderStatement } from './dialect-query.ts';
-import { sql, sqlTypeOf, UNKNOWN } from './dialect-types.ts';
+import { type Parameters, refuse, renderExpression, type Scope } from './dialect/expression.ts';
+import { renderStatement } from './dialect/query.ts';
+import { sql, sqlTypeOf, UNKNOWN } from './dialect/types.ts';
 import { identifier } from './sql-text.ts';
 
 export interface QueryOptions {

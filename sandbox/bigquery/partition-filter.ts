@@ -8,10 +8,10 @@ import {
   type QueryBody,
   type Select,
   walkQuery,
-} from '../../core/google-sql-ast.ts';
-import { SqlFaultError } from '../../core/google-sql-lexer.ts';
-import { renderExpression, type Scope } from '../../engine/dialect-expression.ts';
-import { DATE, sql, TIMESTAMP, UNKNOWN } from '../../engine/dialect-types.ts';
+} from '../../core/google-sql/ast.ts';
+import { SqlFaultError } from '../../core/google-sql/lexer.ts';
+import { renderExpression, type Scope } from '../../engine/dialect/expression.ts';
+import { DATE, sql, TIMESTAMP, UNKNOWN } from '../../engine/dialect/types.ts';
 import { identifier } from '../../engine/sql-text.ts';
 import type { Table } from './catalog.ts';
 

@@ -1,5 +1,5 @@
 /** A query -> the columns of a table that it may read, for the bytes that are billed. */
-import { type FromItem, type Query, type QueryBody, walkQuery } from '../../core/google-sql-ast.ts';
+import { type FromItem, type Query, type QueryBody, walkQuery } from '../../core/google-sql/ast.ts';
 import type { Field } from './table-schema.ts';
 
 /** Those whose name stands anywhere in the query; all, where a star stands. Never too few. */

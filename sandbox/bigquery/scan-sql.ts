@@ -1,5 +1,5 @@
 /** A GoogleSQL script -> its tokens and statements; text made of pieces of it -> with the place in the script of each letter. */
-import { positionOf, SqlFaultError } from '../../core/google-sql-lexer.ts';
+import { positionOf, SqlFaultError } from '../../core/google-sql/lexer.ts';
 import { BigQueryError } from './bigquery-error.ts';
 
 export interface ScriptToken {

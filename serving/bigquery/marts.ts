@@ -2,7 +2,7 @@
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { PipelineError } from '../../core/errors.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
-import { invalid, SqlFaultError } from '../../core/google-sql-lexer.ts';
+import { invalid, SqlFaultError } from '../../core/google-sql/lexer.ts';
 import type { BuiltMart, Clock, MartBuild, WarehouseTableDef, WarehouseUse } from '../../core/ports.ts';
 import type { PublishedLayer } from '../../core/types.ts';
 import { columnSchemas, displayName } from '../table-columns.ts';

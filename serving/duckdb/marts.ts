@@ -1,11 +1,11 @@
 /** A mart's GoogleSQL and the loaded tables -> its touched partitions in a table beside the target, unseen by readers. */
 import { PipelineError } from '../../core/errors.ts';
-import { SqlFaultError } from '../../core/google-sql-lexer.ts';
+import { SqlFaultError } from '../../core/google-sql/lexer.ts';
 import { addDays } from '../../core/partition.ts';
 import type { BuiltMart, MartBuild, WarehouseTableDef } from '../../core/ports.ts';
 import type { ColumnSchema, ColumnType } from '../../core/types.ts';
 import { toDuckDbQuery } from '../../engine/dialect.ts';
-import { numericOfFloat } from '../../engine/dialect-numbers.ts';
+import { numericOfFloat } from '../../engine/dialect/numbers.ts';
 import type { DuckDbSession } from '../../engine/duckdb-session.ts';
 import { columnTypeOf, duckDbType } from '../../engine/duckdb-types.ts';
 import { identifier, identifiers, literal } from '../../engine/sql-text.ts';

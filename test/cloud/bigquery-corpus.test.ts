@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { BigQuery } from '@google-cloud/bigquery';
-import { parseQuery } from '../../core/google-sql-parser.ts';
+import { parseQuery } from '../../core/google-sql/parser.ts';
 import { googleSqlType } from '../../serving/bigquery/schema.ts';
 import { differenceOf } from '../fixtures-support/canonical-rows.ts';
 import { CORPUS_LAYER, CORPUS_PARAMETERS, translateCase } from '../fixtures-support/google-sql-case.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { parseQuery } from '../../core/google-sql-parser.ts';
+import { parseQuery } from '../../core/google-sql/parser.ts';
 import type { MartSpec, Spec } from '../../core/spec.ts';
 import type { ColumnSchema, ColumnType } from '../../core/types.ts';
 import { readSpec } from '../../dags/read-specs.ts';

@@ -1,7 +1,7 @@
 /** Every statement of the corpus -> the rows that ZetaSQL gave when `test/cloud` last ran it, on DuckDB; or the refusal, with its place. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { parseQuery } from '../../core/google-sql-parser.ts';
+import { parseQuery } from '../../core/google-sql/parser.ts';
 import { differenceOf } from '../fixtures-support/canonical-rows.ts';
 import { refusalOf, translateCase } from '../fixtures-support/google-sql-case.ts';
 import { readCorpus, readCorpusTables, readRecorded } from '../fixtures-support/google-sql-corpus.ts';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { lintQuery } from '../../core/google-sql.ts';
-import { SqlFaultError } from '../../core/google-sql-lexer.ts';
-import { parseQuery } from '../../core/google-sql-parser.ts';
+import { SqlFaultError } from '../../core/google-sql/lexer.ts';
+import { parseQuery } from '../../core/google-sql/parser.ts';
 import { toDuckDbQuery } from '../../engine/dialect.ts';
 import { DuckDbSession } from '../../engine/duckdb-session.ts';
 

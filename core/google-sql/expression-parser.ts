@@ -1,5 +1,5 @@
 /** Tokens -> the tree of one expression, by precedence from OR down to a literal; what is not portable is a fault. */
-import { didYouMean } from './did-you-mean.ts';
+import { didYouMean } from '../did-you-mean.ts';
 import type {
   BinaryOperator,
   Call,
@@ -11,9 +11,9 @@ import type {
   TypeName,
   WindowFrame,
   WindowSpec,
-} from './google-sql-ast.ts';
-import { RESERVED, TokenCursor } from './google-sql-cursor.ts';
-import { MAX_NESTING, tooDeep } from './google-sql-depth.ts';
+} from './ast.ts';
+import { RESERVED, TokenCursor } from './cursor.ts';
+import { MAX_NESTING, tooDeep } from './depth.ts';
 import {
   DATE_PARTS,
   EXTRACT_PARTS,
@@ -21,8 +21,8 @@ import {
   portableFunction,
   TIME_PARTS,
   WEEKDAYS,
-} from './google-sql-functions.ts';
-import { invalid, type Token } from './google-sql-lexer.ts';
+} from './functions.ts';
+import { invalid, type Token } from './lexer.ts';
 
 const TYPE_NAMES: { readonly [written: string]: TypeName['name'] } = {
   STRING: 'STRING',

@@ -14,7 +14,7 @@ import {
   scaleOf,
   sql,
   widened,
-} from './dialect-types.ts';
+} from './types.ts';
 
 type ByZero = 'error' | 'null';
 

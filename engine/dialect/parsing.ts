@@ -1,5 +1,5 @@
 /** A format of PARSE_DATE or PARSE_TIMESTAMP -> DuckDB text that reads a text by it, or gives NULL. */
-import { literal } from './sql-text.ts';
+import { literal } from '../sql-text.ts';
 
 /** Each gives NULL for a text that is not of the format, or is no day or time. */
 export interface ParsedFormat {

@@ -1,9 +1,9 @@
 /** GoogleSQL text -> its tree; only what is portable parses, everything else is a fault with line, column and what to write instead. */
-import type { Expression, FromItem, Pivot, Query, QueryBody, Select, SelectItem, Unpivot } from './google-sql-ast.ts';
-import { assertShallow } from './google-sql-depth.ts';
-import { ExpressionParser } from './google-sql-expression-parser.ts';
-import { REFUSED_FUNCTIONS } from './google-sql-functions.ts';
-import { invalid } from './google-sql-lexer.ts';
+import type { Expression, FromItem, Pivot, Query, QueryBody, Select, SelectItem, Unpivot } from './ast.ts';
+import { assertShallow } from './depth.ts';
+import { ExpressionParser } from './expression-parser.ts';
+import { REFUSED_FUNCTIONS } from './functions.ts';
+import { invalid } from './lexer.ts';
 
 /**
  * One expression and nothing after it.

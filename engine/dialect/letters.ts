@@ -1,5 +1,5 @@
 /** Text whose letters change case or place -> DuckDB text with GoogleSQL's result: full case mapping, code points, words. */
-import { literal } from './sql-text.ts';
+import { literal } from '../sql-text.ts';
 
 /**
  * Letters whose capital is several letters, or another one than DuckDB's: ß is SS, where DuckDB writes ẞ.

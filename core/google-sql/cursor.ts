@@ -1,6 +1,6 @@
 /** A list of tokens -> what comes next: looked at, taken, demanded; with the fault where it is something else. */
-import { didYouMean } from './did-you-mean.ts';
-import { invalid, notPortable, type SqlFaultError, type Token, tokenize } from './google-sql-lexer.ts';
+import { didYouMean } from '../did-you-mean.ts';
+import { invalid, notPortable, type SqlFaultError, type Token, tokenize } from './lexer.ts';
 
 /** @source GoogleSQL, "Lexical structure and syntax", reserved keywords */
 export const RESERVED = new Set(

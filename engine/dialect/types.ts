@@ -1,6 +1,6 @@
 /** GoogleSQL types, as far as they can be told from a query's text and the columns it reads. */
-import type { ColumnType } from '../core/types.ts';
-import { identifier } from './sql-text.ts';
+import type { ColumnType } from '../../core/types.ts';
+import { identifier } from '../sql-text.ts';
 
 export type SqlType =
   | {

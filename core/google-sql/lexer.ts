@@ -1,5 +1,5 @@
 /** GoogleSQL text -> tokens with their place; text that is no GoogleSQL -> a fault with line and column. */
-import { type ErrorCode, PipelineError } from './errors.ts';
+import { type ErrorCode, PipelineError } from '../errors.ts';
 
 /** What is wrong with a piece of SQL, and where; lines and columns from 1. */
 export interface SqlFault {

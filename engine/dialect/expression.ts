@@ -7,14 +7,15 @@ import type {
   Query,
   WindowFrame,
   WindowSpec,
-} from '../core/google-sql-ast.ts';
-import { DATE_PARTS, type PortableFunction } from '../core/google-sql-functions.ts';
-import { invalid, notPortable, type SqlFaultError } from '../core/google-sql-lexer.ts';
-import { isDay } from '../core/partition.ts';
-import { renderCast } from './dialect-casts.ts';
-import { civilTime, extractPart, hasFixedLength, inCalendar, interval, ZONE_FAULT } from './dialect-dates.ts';
-import { RENDER } from './dialect-functions.ts';
-import { add, divide, isBigNumeric, multiply, productScale } from './dialect-numbers.ts';
+} from '../../core/google-sql/ast.ts';
+import { DATE_PARTS, type PortableFunction } from '../../core/google-sql/functions.ts';
+import { invalid, notPortable, type SqlFaultError } from '../../core/google-sql/lexer.ts';
+import { isDay } from '../../core/partition.ts';
+import { identifier, literal } from '../sql-text.ts';
+import { renderCast } from './casts.ts';
+import { civilTime, extractPart, hasFixedLength, inCalendar, interval, ZONE_FAULT } from './dates.ts';
+import { RENDER } from './functions.ts';
+import { add, divide, isBigNumeric, multiply, productScale } from './numbers.ts';
 import {
   arrayOf,
   BOOL,
@@ -38,8 +39,7 @@ import {
   structOf,
   TIMESTAMP,
   UNKNOWN,
-} from './dialect-types.ts';
-import { identifier, literal } from './sql-text.ts';
+} from './types.ts';
 
 export type Parameters = Readonly<Record<string, string | number>>;
 

@@ -1,6 +1,7 @@
 /** CAST and SAFE_CAST of GoogleSQL -> DuckDB text with the same result: same rounding, same texts taken, same texts written. */
-import type { TypeName } from '../core/google-sql-ast.ts';
-import { numericOfFloat } from './dialect-numbers.ts';
+import type { TypeName } from '../../core/google-sql/ast.ts';
+import { literal } from '../sql-text.ts';
+import { numericOfFloat } from './numbers.ts';
 import {
   BOOL,
   DATE,
@@ -14,8 +15,7 @@ import {
   STRING,
   sql,
   TIMESTAMP,
-} from './dialect-types.ts';
-import { literal } from './sql-text.ts';
+} from './types.ts';
 
 /**
  * Texts that GoogleSQL reads as a value of a type; DuckDB takes more (`'2.5'` as an integer, `'yes'` as true, `2025/01/05`).

@@ -1,5 +1,5 @@
 /** How deep SQL is nested -> a fault at the place where it is too deep, before anything that steps into it runs out of stack. */
-import { invalid, type SqlFaultError } from './google-sql-lexer.ts';
+import { invalid, type SqlFaultError } from './lexer.ts';
 
 /** Brackets, NOTs, signs and subqueries within one another; far more than people write. */
 export const MAX_NESTING = 100;

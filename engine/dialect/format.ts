@@ -1,6 +1,7 @@
 /** FORMAT with its format written out -> DuckDB text that joins the same pieces. */
-import { coerced, FLOAT64, type Sql, type SqlType } from './dialect-types.ts';
-import { literal } from './sql-text.ts';
+
+import { literal } from '../sql-text.ts';
+import { coerced, FLOAT64, type Sql, type SqlType } from './types.ts';
 
 type Refused = { readonly refused: string; readonly hint: string };
 

@@ -1,8 +1,8 @@
 /** Date parts, truncation, differences and formats of GoogleSQL -> DuckDB text. Instants are taken in UTC, the session's zone. */
-import type { DatePart } from '../core/google-sql-ast.ts';
-import { WEEKDAYS } from '../core/google-sql-functions.ts';
-import type { Sql } from './dialect-types.ts';
-import { literal } from './sql-text.ts';
+import type { DatePart } from '../../core/google-sql/ast.ts';
+import { WEEKDAYS } from '../../core/google-sql/functions.ts';
+import { literal } from '../sql-text.ts';
+import type { Sql } from './types.ts';
 
 /** Microseconds in the parts that have a fixed length. */
 const MICROSECONDS: { readonly [part: string]: number } = {
