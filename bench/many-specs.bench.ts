@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openProject } from '../cli/project.ts';
+import { SHOP } from '../test/fixtures-support/spec-folder.ts';
 import { printFigures, sizeFlag, timeMs } from './measure.ts';
 
 /** Once after another in one process, as in a server. `--specs=1000` for fewer. */
@@ -37,24 +38,5 @@ export async function bench(): Promise<void> {
 async function write(root: string, at: number, owner: string): Promise<void> {
   const folder = join(root, 'specs', `shop_${at}`);
   await mkdir(folder, { recursive: true });
-  await writeFile(
-    join(folder, 'pipeline.yml'),
-    `owner: ${owner}
-base_silver:
-  tables:
-    - name: customers
-      primary_key: [customer_id]
-      columns:
-        - {name: customer_id, required: true}
-    - name: orders
-      primary_key: [order_id]
-      foreign_keys:
-        - {column: customer_id, references: customers.customer_id}
-      columns:
-        - {name: order_id, required: true}
-        - {name: customer_id, required: true}
-        - {name: order_date, type: timestamp}
-        - {name: total, type: "decimal(18,2)"}
-`,
-  );
+  await writeFile(join(folder, 'pipeline.yml'), `owner: ${owner}\n${SHOP}`);
 }

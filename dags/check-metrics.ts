@@ -1,9 +1,10 @@
 /** The metrics of a mart -> whether each can be asked for: real columns, portable SQL, aggregates, names of their own. */
-import { lintQuery, type SqlFault } from '../core/google-sql.ts';
+
 import { walkExpression } from '../core/google-sql/ast.ts';
 import { portableFunction } from '../core/google-sql/functions.ts';
 import { positionOf, SqlFaultError } from '../core/google-sql/lexer.ts';
 import { parseExpression } from '../core/google-sql/parser.ts';
+import { lintQuery, type SqlFault } from '../core/google-sql.ts';
 import { RESERVED_METRIC_NAMES } from '../core/metric-query.ts';
 import type { MartSpec } from '../core/spec.ts';
 import { parametersIn } from './bind-params.ts';

@@ -14,14 +14,7 @@ import type {
 } from './ast.ts';
 import { RESERVED, TokenCursor } from './cursor.ts';
 import { MAX_NESTING, tooDeep } from './depth.ts';
-import {
-  DATE_PARTS,
-  EXTRACT_PARTS,
-  INTERVAL_PARTS,
-  portableFunction,
-  TIME_PARTS,
-  WEEKDAYS,
-} from './functions.ts';
+import { DATE_PARTS, EXTRACT_PARTS, INTERVAL_PARTS, portableFunction, TIME_PARTS, WEEKDAYS } from './functions.ts';
 import { invalid, type Token } from './lexer.ts';
 
 const TYPE_NAMES: { readonly [written: string]: TypeName['name'] } = {

@@ -1,7 +1,7 @@
 /** A GoogleSQL query of a job -> DuckDB SQL over the tables of the catalog, what it reads, and whether it may. */
 
-import { tableReferences } from '../../core/google-sql.ts';
 import { parseQuery } from '../../core/google-sql/parser.ts';
+import { tableReferences } from '../../core/google-sql.ts';
 import type { ColumnSchema, ColumnType } from '../../core/types.ts';
 import { toDuckDbQuery } from '../../engine/dialect.ts';
 import { BigQueryError } from './bigquery-error.ts';

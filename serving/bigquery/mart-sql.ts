@@ -1,9 +1,9 @@
 /** A mart's GoogleSQL and its windows -> the query that BigQuery runs: full table names, declared types, a copy for each day. Pure. */
 
-import { WINDOW_PARAMETERS } from '../../core/google-sql.ts';
 import { type Expression, fromLeaves, type Query, type QueryBody, walkQuery } from '../../core/google-sql/ast.ts';
 import { invalid, tokenize } from '../../core/google-sql/lexer.ts';
 import { parseQuery } from '../../core/google-sql/parser.ts';
+import { WINDOW_PARAMETERS } from '../../core/google-sql.ts';
 import { addDays } from '../../core/partition.ts';
 import type { WarehouseTableDef } from '../../core/ports.ts';
 import { quoted } from './names.ts';

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Storage } from '@google-cloud/storage';
 import type { CloudApi, CloudObject, WriteOrder } from '../cloud/api.ts';
+import { copyFault } from '../cloud/copy-fault.ts';
 import { CloudFault, connectionFault, kindOfStatus, parseRetryAfter } from '../cloud/fault.ts';
 import { createProxyAgents, type HttpProxy } from '../cloud/proxy.ts';
 import type { FileDigest } from '../crc32c.ts';
@@ -159,11 +160,7 @@ export function openGcsApi(storage: Storage, bucket: string, proxy: HttpProxy | 
         while ('token' in answer) answer = await goOn(answer.token);
         return answer.copied;
       } catch (thrown) {
-        if (!(thrown instanceof CloudFault) || (thrown.kind !== 'precondition' && thrown.kind !== 'missing'))
-          throw thrown;
-        const now = await api.head(source.name);
-        if (now?.generation === source.generation) throw thrown;
-        throw new CloudFault('transient', `${source.name} was replaced while it was copied`, { cause: thrown });
+        throw await copyFault(api, source, thrown);
       }
     },
 

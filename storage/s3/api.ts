@@ -11,6 +11,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import type { CloudApi, CloudObject, WriteOrder } from '../cloud/api.ts';
+import { copyFault } from '../cloud/copy-fault.ts';
 import { CloudFault } from '../cloud/fault.ts';
 import { crc32cOf } from '../crc32c.ts';
 import { faulty, isNotFound, s3Fault } from './fault.ts';
@@ -138,11 +139,7 @@ export function openS3Api(client: S3Client, bucket: string, sizes: Partial<S3Siz
         );
         return await written(name, CopyObjectResult?.ETag);
       } catch (thrown) {
-        if (!(thrown instanceof CloudFault) || (thrown.kind !== 'precondition' && thrown.kind !== 'missing'))
-          throw thrown;
-        const now = await api.head(source.name);
-        if (now?.generation === source.generation) throw thrown;
-        throw new CloudFault('transient', `${source.name} was replaced while it was copied`, { cause: thrown });
+        throw await copyFault(api, source, thrown);
       }
     },
 

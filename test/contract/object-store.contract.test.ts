@@ -40,6 +40,19 @@ async function countTogether(root: string, processes: number, times: number): Pr
   return lost.map(([message]) => message.lost);
 }
 
+/** Many at once, of whom no two may ever be inside. */
+async function enterOneByOne(lock: string, many: number): Promise<void> {
+  let inside = 0;
+  const enter = (): Promise<void> =>
+    withFileLock(lock, async () => {
+      inside += 1;
+      assert.equal(inside, 1);
+      await new Promise(setImmediate);
+      inside -= 1;
+    });
+  await Promise.all(Array.from({ length: many }, enter));
+}
+
 describe('the local store between processes', () => {
   test('three processes that compare and set lose no update', () =>
     withTempFolder(async (root) => {
@@ -53,15 +66,7 @@ describe('the local store between processes', () => {
       const lock = join(root, '.lock-count');
       await dieInLock(root, lock);
       assert.deepEqual(await readdir(root), ['.lock-count']);
-      let inside = 0;
-      const enter = (): Promise<void> =>
-        withFileLock(lock, async () => {
-          inside += 1;
-          assert.equal(inside, 1);
-          await new Promise(setImmediate);
-          inside -= 1;
-        });
-      await Promise.all(Array.from({ length: 8 }, enter));
+      await enterOneByOne(lock, 8);
       assert.deepEqual(await readdir(root), []);
     }));
 
@@ -99,15 +104,7 @@ describe('a lock that outlived its machine', () => {
       withTempFolder(async (root) => {
         const lock = join(root, '.lock-k');
         await leave(lock, text(await holderOf(lock)), at);
-        let inside = 0;
-        const enter = (): Promise<void> =>
-          withFileLock(lock, async () => {
-            inside += 1;
-            assert.equal(inside, 1);
-            await new Promise(setImmediate);
-            inside -= 1;
-          });
-        await Promise.all(Array.from({ length: 4 }, enter));
+        await enterOneByOne(lock, 4);
         assert.deepEqual(await readdir(root), []);
       }));
   }

@@ -1,7 +1,7 @@
 /** A statement of the corpus -> DuckDB text, by the dialect; or the place at which the dialect refuses it. */
 import { SqlFaultError } from '../../core/google-sql/lexer.ts';
-import { toDuckDbQuery } from '../../engine/dialect.ts';
 import type { Parameters } from '../../engine/dialect/expression.ts';
+import { toDuckDbQuery } from '../../engine/dialect.ts';
 import { identifier } from '../../engine/sql-text.ts';
 import type { CorpusTable } from './google-sql-corpus.ts';
 

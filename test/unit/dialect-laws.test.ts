@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { lintExpression, lintQuery } from '../../core/google-sql.ts';
 import { SqlFaultError } from '../../core/google-sql/lexer.ts';
+import { lintExpression, lintQuery } from '../../core/google-sql.ts';
 import type { ColumnSchema } from '../../core/types.ts';
 import { toDuckDbExpression, toDuckDbQuery } from '../../engine/dialect.ts';
 import { DuckDbSession } from '../../engine/duckdb-session.ts';

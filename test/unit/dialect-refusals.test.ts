@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { columnsOf, lintExpression, lintQuery, tableOccurrences, tableReferences } from '../../core/google-sql.ts';
 import { PORTABLE_FUNCTIONS } from '../../core/google-sql/functions.ts';
 import { SqlFaultError } from '../../core/google-sql/lexer.ts';
+import { columnsOf, lintExpression, lintQuery, tableOccurrences, tableReferences } from '../../core/google-sql.ts';
 import type { ColumnSchema } from '../../core/types.ts';
-import { toDuckDbExpression, toDuckDbQuery } from '../../engine/dialect.ts';
 import { RENDER } from '../../engine/dialect/functions.ts';
+import { toDuckDbExpression, toDuckDbQuery } from '../../engine/dialect.ts';
 import { packageRoot } from '../fixtures-support/package-root.ts';
 
 type Place = `${number}:${number}`;

@@ -1,9 +1,9 @@
 /** SQL that is nested deeper than any reader of it could follow -> a fault with its place, never a stack that overflows. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { lintQuery } from '../../core/google-sql.ts';
 import { SqlFaultError } from '../../core/google-sql/lexer.ts';
 import { parseQuery } from '../../core/google-sql/parser.ts';
+import { lintQuery } from '../../core/google-sql.ts';
 import { toDuckDbQuery } from '../../engine/dialect.ts';
 import { DuckDbSession } from '../../engine/duckdb-session.ts';
 
