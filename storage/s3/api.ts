@@ -84,7 +84,7 @@ export function openS3Api(client: S3Client, bucket: string, sizes: Partial<S3Siz
         const body = (await found.Body?.transformToByteArray()) ?? new Uint8Array();
         const generation = told(found.ETag, 'the ETag of an object');
         if (part === null) return { body, generation, crc32c: checksumOf(found) };
-        return generation === part.generation ? { body, generation, crc32c: null } : null;
+        return part.generation === null || generation === part.generation ? { body, generation, crc32c: null } : null;
       } catch (thrown) {
         const fault = s3Fault(thrown);
         const isGone = fault instanceof CloudFault && fault.kind === 'precondition';

@@ -127,7 +127,7 @@ async function assertRefused(production: Production, refusal: Refusal): Promise<
   const more = { ...chosen.env, ...env?.(production) };
   const run = await production.assay([...RUN, ...chosen.flags], more);
   const output = run.stdout + run.stderr;
-  assert.equal(run.code, 5, output);
+  assert.equal(run.code, 8, output);
   assert.match(run.stdout, new RegExp(`^ {2}failed: ${failed}\\n {4}${told}\\n {4}log: `, 'm'));
   assert.doesNotMatch(output, /pl4nted|up_for_retry/);
   assert.deepEqual(await production.leaks(), []);
