@@ -60,10 +60,16 @@ export function createHandlers(settings: Settings): TaskHandlers {
   );
 }
 
-function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+/** Made again only where that failed: a lake may be out of reach for one task and there for the next. */
+async function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
   const made = known.get(key) ?? make();
   known.set(key, made);
-  return made;
+  try {
+    return await made;
+  } catch (thrown) {
+    known.delete(key);
+    throw thrown;
+  }
 }
 
 async function pipelineHandlers(settings: Settings, pipeline: string): Promise<Makers> {
