@@ -1,4 +1,4 @@
-/** Many rows to one value. */
+/** Calls over many rows, COUNT to ARRAY_AGG -> DuckDB text. */
 import { mean } from '../numbers.ts';
 import { arrayOf, BOOL, FLOAT64, INT64, isNested, isNumber, ranged, STRING, sql, UNKNOWN } from '../types.ts';
 import {

@@ -1,4 +1,4 @@
-/** Arrays: made of ranges, and of arrays. */
+/** Calls that make or change arrays -> DuckDB text. */
 import { DATE_PARTS } from '../../../core/google-sql/functions.ts';
 import { hasFixedLength, interval } from '../dates.ts';
 import { arrayOf, DATE, INT64, STRING, sql, TIMESTAMP } from '../types.ts';

@@ -1,4 +1,4 @@
-/** What the functions of all families read of a call: its arguments by type, in DuckDB text. */
+/** A rendered call -> its arguments by type, or the refusal of one: what all families read. */
 import type { Call } from '../../../core/google-sql/ast.ts';
 import type { PortableFunction } from '../../../core/google-sql/functions.ts';
 import { isBigNumeric } from '../numbers.ts';

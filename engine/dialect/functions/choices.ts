@@ -1,4 +1,4 @@
-/** IF, COALESCE and their like: one of several values. */
+/** IF, COALESCE and their like -> DuckDB text. */
 import { sql } from '../types.ts';
 import { arg, common, condition, type Functions, type Render } from './call.ts';
 

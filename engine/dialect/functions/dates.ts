@@ -1,4 +1,4 @@
-/** Of dates, civil times and instants. */
+/** Calls on dates, civil times and instants -> DuckDB text. */
 import { literal } from '../../sql-text.ts';
 import {
   civilTime,

@@ -1,3 +1,4 @@
+/** Arithmetic, rounding, powers and logarithms -> DuckDB text. */
 import { add, divide, integerQuotient, multiply, remainder, roundedFloat, truncatedNumeric } from '../numbers.ts';
 import {
   BOOL,

@@ -1,4 +1,4 @@
-/** Of text and bytes: letters, patterns, JSON, digests. */
+/** Calls on text and bytes: letters, patterns, JSON, digests -> DuckDB text. */
 import { literal } from '../../sql-text.ts';
 import { civilText, renderCast } from '../casts.ts';
 import { renderFormat } from '../format.ts';

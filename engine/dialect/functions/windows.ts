@@ -1,3 +1,4 @@
+/** Ranks, neighbours and percentiles -> DuckDB text. */
 import { FLOAT64, INT64, isNested, type SqlType, sql } from '../types.ts';
 import { arg, common, expectKind, type Functions, type Render } from './call.ts';
 
