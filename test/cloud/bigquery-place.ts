@@ -1,14 +1,13 @@
 /** A project and a bucket, anyone's -> a BigQuery warehouse with its lake, in datasets and under a prefix of its own. */
-import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BigQuery, type BigQueryOptions } from '@google-cloud/bigquery';
-import type { ObjectStore, Warehouse, WarehouseTableDef, WarehouseUse } from '../../core/ports.ts';
-import { dataPartition } from '../../core/stage-partitions.ts';
+import type { ObjectStore, Warehouse, WarehouseUse } from '../../core/ports.ts';
 import { type BigQueryWarehouseOptions, openBigQueryWarehouse } from '../../serving/bigquery/warehouse.ts';
 import { openGcsStore } from '../../storage/gcs/store.ts';
 import { createLakeFiles } from '../../storage/lake-files.ts';
-import type { StagedPartition, WarehousePlace } from '../contract/warehouse-contract.ts';
-import { textOf, writePartition } from '../contract/warehouse-files.ts';
+import type { WarehousePlace } from '../contract/warehouse-contract.ts';
+import { textOf } from '../contract/warehouse-files.ts';
+import { stageInStore, taskUse } from '../contract/warehouse-use.ts';
 import { withTempFolder } from '../fixtures-support/temp-folder.ts';
 
 export interface CloudAccount {
@@ -113,7 +112,7 @@ export async function removeObjects(store: ObjectStore): Promise<number> {
 function placeIn(account: CloudAccount, name: string, store: ObjectStore, folder: string): BigQueryPlace {
   const client = bigQueryClient(account);
   const dataset = (layer: string): string => `${name}_${layer}`;
-  const use = useOf(join(folder, 'temp'));
+  const use = taskUse(join(folder, 'temp'));
   const openWith = (options: Partial<BigQueryWarehouseOptions>): Promise<Warehouse> =>
     openBigQueryWarehouse({
       projectId: account.projectId,
@@ -146,7 +145,7 @@ function placeIn(account: CloudAccount, name: string, store: ObjectStore, folder
     query,
     open: () => openWith({}),
     read: async (sql) => (await query(sql.replaceAll(LAYER_NAME, (_, layer) => `${dataset(layer)}.`))).map(textOf),
-    stage: (def, value, rows) => stage(folder, store, def, value, rows),
+    stage: (def, value, rows) => stageInStore(folder, store, def, value, rows),
     damage: async ({ partition }) => {
       const key = partition.files[0]?.key ?? '';
       await store.delete(key);
@@ -205,55 +204,4 @@ export function request<T>(
       },
     );
   });
-}
-
-async function stage(
-  folder: string,
-  store: ObjectStore,
-  def: WarehouseTableDef,
-  value: string,
-  rows: string,
-): Promise<StagedPartition> {
-  const { partition, localPath } = await writePartition(folder, def, value, rows);
-  const [file] = partition.files;
-  if (!file) throw new Error('no file was written');
-  const key = `${def.dataset}/_staging/run/task/1/${def.table}/${localPath.split('/').at(-1)}`;
-  if ((await store.stat(key)) === null) {
-    await copyFile(localPath, `${localPath}.copy`);
-    await store.writeFile(key, `${localPath}.copy`, 'absent');
-  }
-  return { partition: dataPartition(value, [{ ...file, key }]), shown: store.uri(key) };
-}
-
-const quiet = (): void => undefined;
-
-function useOf(tempDir: string): WarehouseUse {
-  return {
-    run: {
-      dagId: 'shop_dag',
-      runId: 'manual__2025-01-01T00:00:00+00:00',
-      interval: { startMs: 0, endMs: 1 },
-      firstDay: '2025-01-01',
-      runDate: '2025-01-01',
-      conf: {},
-    },
-    task: {
-      id: 'load_enriched.sales',
-      kind: 'load',
-      layer: 'enriched',
-      tables: ['sales'],
-      group: null,
-      upstream: [],
-      triggerRule: 'all_success',
-      retry: null,
-      timeoutMs: null,
-      pool: 'warehouse',
-      priority: 0,
-      params: {},
-    },
-    log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
-    signal: new AbortController().signal,
-    tempDir,
-    holdTimeout: quiet,
-  };
 }

@@ -1,19 +1,17 @@
 /** A sandbox of its own -> a BigQuery warehouse on it, with its lake; what reaches the service can be seen, stopped and altered. */
-import { copyFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import type { Clock, ObjectStore, Warehouse, WarehouseTableDef, WarehouseUse } from '../../core/ports.ts';
-import { dataPartition } from '../../core/stage-partitions.ts';
-import type { DataPartition } from '../../core/types.ts';
+import type { Clock, ObjectStore, Warehouse, WarehouseUse } from '../../core/ports.ts';
 import type { Faults } from '../../sandbox/ports.ts';
 import { startSandbox } from '../../sandbox/server.ts';
 import { type BigQueryWarehouseOptions, openBigQueryWarehouse } from '../../serving/bigquery/warehouse.ts';
 import { openGcsStore } from '../../storage/gcs/store.ts';
 import { createLakeFiles } from '../../storage/lake-files.ts';
 import { withTempFolder } from '../fixtures-support/temp-folder.ts';
-import type { StagedPartition, WarehousePlace } from './warehouse-contract.ts';
-import { textOf, writePartition } from './warehouse-files.ts';
+import type { WarehousePlace } from './warehouse-contract.ts';
+import { textOf } from './warehouse-files.ts';
+import { SILENT, stageInStore, taskUse } from './warehouse-use.ts';
 
 export const PROJECT = 'test-project';
 
@@ -62,8 +60,6 @@ export interface SandboxPlace extends WarehousePlace {
 
 const NO_FAULTS: Faults = { next: () => null };
 const CLOCK: Clock = { now: () => Date.now() };
-const quiet = (): void => undefined;
-const SILENT = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
 export async function withSandboxWarehouse(
   { faults = NO_FAULTS }: { readonly faults?: Faults },
@@ -101,7 +97,7 @@ async function placeOn(folder: string, service: string, watched: string, calls: 
     endpoint: service,
   });
   const held: boolean[] = [];
-  const use = useOf(join(folder, 'temp'), held);
+  const use = taskUse(join(folder, 'temp'), held);
   const api = (method: string, path: string, body?: object) =>
     call(method, `${service}/bigquery/v2/projects/${PROJECT}${path}`, body);
   const openWith = (options: Partial<BigQueryWarehouseOptions>): Promise<Warehouse> =>
@@ -142,7 +138,7 @@ async function placeOn(folder: string, service: string, watched: string, calls: 
         textOf(Object.fromEntries(names.map((name, index) => [name, f[index]?.v]))),
       );
     },
-    stage: (def, value, query) => stage(folder, store, def, value, query),
+    stage: (def, value, query) => stageInStore(folder, store, def, value, query),
     damage: async ({ partition }) => {
       const key = partition.files[0]?.key ?? '';
       await store.delete(key);
@@ -162,58 +158,6 @@ interface QueryAnswer extends Record<string, unknown> {
 
 interface TableList extends Record<string, unknown> {
   readonly tables?: readonly { readonly tableReference: { readonly tableId: string } }[];
-}
-
-async function stage(
-  folder: string,
-  store: ObjectStore,
-  def: WarehouseTableDef,
-  value: string,
-  query: string,
-): Promise<StagedPartition> {
-  const written = await writePartition(folder, def, value, query);
-  const [file] = written.partition.files;
-  if (!file) throw new Error('no file was written');
-  const name = written.localPath.split('/').at(-1) ?? '';
-  const key = `${def.dataset}/_staging/run/task/1/${def.table}/${name}`;
-  if ((await store.stat(key)) === null) {
-    const copy = `${written.localPath}.copy`;
-    await copyFile(written.localPath, copy);
-    await store.writeFile(key, copy, 'absent');
-  }
-  const partition: DataPartition = dataPartition(value, [{ ...file, key }]);
-  return { partition, shown: store.uri(key) };
-}
-
-function useOf(tempDir: string, held: boolean[]): WarehouseUse {
-  return {
-    run: {
-      dagId: 'shop_dag',
-      runId: 'manual__2025-01-01T00:00:00+00:00',
-      interval: { startMs: 0, endMs: 1 },
-      firstDay: '2025-01-01',
-      runDate: '2025-01-01',
-      conf: {},
-    },
-    task: {
-      id: 'load_enriched.sales',
-      kind: 'load',
-      layer: 'enriched',
-      tables: ['sales'],
-      group: null,
-      upstream: [],
-      triggerRule: 'all_success',
-      retry: null,
-      timeoutMs: null,
-      pool: 'warehouse',
-      priority: 0,
-      params: {},
-    },
-    log: SILENT,
-    signal: new AbortController().signal,
-    tempDir,
-    holdTimeout: (isHeld) => held.push(isHeld),
-  };
 }
 
 async function call(method: string, url: string, body?: object): Promise<Record<string, unknown>> {
