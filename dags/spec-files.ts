@@ -1,4 +1,4 @@
-/** The project's folder specs/ -> the folders that hold a pipeline, and the files of one of them. The only part of dags/ that reads specs from disk. */
+/** The folder specs/ -> the folders that hold a pipeline, and the files of one. Nothing else in dags/ reads specs from disk. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 

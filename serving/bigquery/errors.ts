@@ -220,7 +220,10 @@ export function faultOf(thrown: unknown): BigQueryFault {
 /** What Node says of certificates, e.g. `UNABLE_TO_VERIFY_LEAF_SIGNATURE`, `CERT_HAS_EXPIRED`. */
 const CERTIFICATE = /^(ERR_TLS_CERT|CERT_|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|UNABLE_TO_(GET|VERIFY|DECRYPT))/;
 
-/** What Google's auth library threw instead of giving a token. It names the request where it sent one, and the status where that was answered. */
+/**
+ * What Google's auth library threw instead of giving a token. It names the request where it sent one, and the status where
+ * that was answered.
+ */
 export function credentialsFaultOf(thrown: unknown): BigQueryFault {
   const { status, config } = (thrown ?? {}) as { readonly status?: unknown; readonly config?: unknown };
   const { reason, message } = faultOf(thrown);

@@ -26,7 +26,8 @@ export interface LocalStoreOptions {
  * A write lands beside its target under a name that begins with a dot (never listed), is synced, and then takes the
  * target's name: by `link` where the key must be absent (the kernel lets one of many win), else by `rename` under a
  * lock file of that key, which makes compare and set one step. Folders laid elsewhere by a symbolic link are followed.
- * A folder goes with the last object in it. A generation is inode, modification time and size; a replacement always gets a later time than what it replaces.
+ * A folder goes with the last object in it. A generation is inode, modification time and size; a replacement always gets a
+ * later time than what it replaces.
  */
 export function openLocalStore(options: LocalStoreOptions): ObjectStore {
   const { root } = options;
