@@ -1,13 +1,16 @@
-/** Test files under dist/test -> one node:test run with a spec report and a closing line `N passed, N failed`. */
+/** Test files under dist/test -> one node:test run with a spec report and the failures once more at the end, then one line `N passed, N failed`. */
 import { readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 
 const here = dirname(fileURLToPath(import.meta.url));
 /** Suites that need more than Node, or more than the minutes of `npm test`; each has its own npm script. */
 const SEPARATE = new Set(['ui', 'long', 'cloud', 'real']);
+/** Lines of one failure that are repeated at the end. */
+const CAUSE_LINES = 40;
 const args = process.argv.slice(2);
 const chosen = args.filter((arg) => !arg.startsWith('--'));
 
@@ -37,12 +40,22 @@ stream.on('test:pass', (event) => {
 stream.on('test:fail', (event) => {
   if (event.details.type === 'suite') return;
   count.failed += 1;
-  failures.push(`${event.file ? relative(here, event.file) : ''} › ${event.name}`);
+  failures.push(
+    `failed: ${event.file ? relative(here, event.file) : ''} › ${event.name}\n${cause(event.details.error)}`,
+  );
 });
+
+/** What a failed test threw, indented below its name and cut: the whole stands where the test ran. */
+function cause(error: Error): string {
+  const lines = inspect(error.cause ?? error, { depth: 4 }).split('\n');
+  const shown = lines.length > CAUSE_LINES ? [...lines.slice(0, CAUSE_LINES), '…'] : lines;
+  return shown.map((line) => `  ${line}\n`).join('');
+}
+
 stream.compose(new spec()).pipe(process.stdout);
 stream.on('end', () => {
   setImmediate(() => {
-    for (const failure of failures) process.stdout.write(`failed: ${failure}\n`);
+    for (const failure of failures) process.stdout.write(failure);
     const skipped = count.skipped > 0 ? `, ${count.skipped} skipped` : '';
     process.stdout.write(`${count.passed} passed, ${count.failed} failed${skipped}\n`);
     process.exitCode = count.failed > 0 || count.passed === 0 ? 1 : 0;
