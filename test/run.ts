@@ -31,7 +31,7 @@ if (files.length === 0) {
 
 const count = { passed: 0, failed: 0, skipped: 0 };
 const failures: string[] = [];
-const stream = run({ files, concurrency: 2, timeout: 240_000 });
+const stream = run({ files, concurrency: 2, timeout: 480_000 });
 stream.on('test:pass', (event) => {
   if (event.details.type === 'suite') return;
   if (event.skip !== undefined) count.skipped += 1;

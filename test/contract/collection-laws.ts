@@ -1,12 +1,12 @@
 /** What garbage collection must hold on every ObjectStore: what a kept version references is there, whoever dies or races. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { PipelineError } from '../../core/errors.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import type { CollectOptions } from '../../storage/collect-garbage.ts';
 import { openPublications, type Publications } from '../../storage/publications.ts';
 import { datedStore, FAULTS, faultAt, type Meddler, meddledStore } from '../fixtures-support/meddled-store.ts';
+import fc from '../fixtures-support/properties.ts';
 import { type RequestWords, stageRequest } from '../fixtures-support/staged-table.ts';
 import type { WithStore } from './object-store-contract.ts';
 import type { LawEffort } from './publish-laws.ts';

@@ -1,7 +1,6 @@
 /** What publishing must hold on every ObjectStore: under dying processes, lost replies, repeated requests, races and holds. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { PipelineError } from '../../core/errors.ts';
 import type { ObjectStore, PublishRequest } from '../../core/ports.ts';
 import type { PublicationRef } from '../../core/types.ts';
@@ -14,6 +13,7 @@ import {
   meddledStore,
   untilDone,
 } from '../fixtures-support/meddled-store.ts';
+import fc from '../fixtures-support/properties.ts';
 import { type RequestWords, stageRequest } from '../fixtures-support/staged-table.ts';
 import type { WithStore } from './object-store-contract.ts';
 import {

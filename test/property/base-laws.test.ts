@@ -1,9 +1,9 @@
 /** Laws of base silver over random dirty batches, against a model that knows nothing of SQL. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import type { StagedTable } from '../../core/types.ts';
 import { BaseLake, column, rule, specOf, tableSpec } from '../fixtures-support/base-lake.ts';
+import fc from '../fixtures-support/properties.ts';
 
 const DAYS = ['2025-10-08', '2025-10-09', '2025-10-10'] as const;
 const table = tableSpec('t', {

@@ -1,11 +1,11 @@
 /** Laws of graphs, specs and fingerprints, over arbitrary ones. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { CycleError } from '../../core/errors.ts';
 import type { Spec } from '../../core/spec.ts';
 import { compileDags } from '../../dags/compile-dag.ts';
 import { ancestors, findCycle, topologicalOrder, type Upstream } from '../../dags/graph.ts';
+import fc from '../fixtures-support/properties.ts';
 import { specOf } from '../fixtures-support/spec-folder.ts';
 
 /** Any graph of up to eight names; edges may form circles. */

@@ -1,10 +1,10 @@
 /** Laws of the gate: what it may never let through, whatever stands beside it. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import type { CheckState, GateMode } from '../../core/types.ts';
 import { gate } from '../../validation/gate.ts';
 import { type MeasuredResult, measured, undecided } from '../../validation/measured-result.ts';
+import fc from '../fixtures-support/properties.ts';
 
 const TABLES = ['orders', 'returns', 'customers'] as const;
 const head = (table: string, checkId: string) =>

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { PipelineError } from '../../core/errors.ts';
 import type { TaskHandlers } from '../../core/ports.ts';
 import { isFinal, isFinalRun } from '../../scheduler/task-state.ts';
+import fc from '../fixtures-support/properties.ts';
 import { type Bench, dagOf, openBench, taskOf } from '../unit/scheduler-fixtures.ts';
 
 const DAGS = [

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { DAY_MS, dayOf } from '../../core/partition.ts';
 import { type Schedule, type Task, type TaskState, TRIGGER_RULES } from '../../core/types.ts';
 import { advanceRun } from '../../scheduler/advance-run.ts';
@@ -8,6 +7,7 @@ import { lastTick, nextTick } from '../../scheduler/cron.ts';
 import { planRuns, windowOfTick } from '../../scheduler/plan-runs.ts';
 import { isFinal, mayMove } from '../../scheduler/task-state.ts';
 import { instantOfWall, wallTime } from '../../scheduler/zone-time.ts';
+import fc from '../fixtures-support/properties.ts';
 import { taskOf } from '../unit/scheduler-fixtures.ts';
 
 const ZONES = Intl.supportedValuesOf('timeZone');

@@ -1,11 +1,11 @@
 /** How schedules, patterns, times and numbers are put into words. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { matchesLike } from '../../api/airflow/sql-like.ts';
 import { bytes, duration, intervalWords, plural } from '../../api/pages/words.ts';
 import { cronInWords, scheduleInWords } from '../../api/schedule-words.ts';
 import { intervalOfDays } from '../../core/partition.ts';
+import fc from '../fixtures-support/properties.ts';
 
 describe('a schedule in words', () => {
   test('says the patterns that people write', () => {

@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { SpecError } from '../../core/errors.ts';
 import { compileDags } from '../../dags/compile-dag.ts';
 import { type CompiledSpec, compileSpec } from '../../dags/compile-spec.ts';
 import { readSpec } from '../../dags/read-specs.ts';
 import { packageRoot } from '../fixtures-support/package-root.ts';
+import fc from '../fixtures-support/properties.ts';
 import { SHOP, type SpecTexts } from '../fixtures-support/spec-folder.ts';
 import { withTempFolder } from '../fixtures-support/temp-folder.ts';
 

@@ -1,12 +1,12 @@
 /** Laws of the dialect over random input: it never fails but by a fault with a place, and its arithmetic is that of whole numbers. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import fc from 'fast-check';
 import { SqlFaultError } from '../../core/google-sql/lexer.ts';
 import { lintExpression, lintQuery } from '../../core/google-sql.ts';
 import type { ColumnSchema } from '../../core/types.ts';
 import { toDuckDbExpression, toDuckDbQuery } from '../../engine/dialect.ts';
 import { DuckDbSession } from '../../engine/duckdb-session.ts';
+import fc from '../fixtures-support/properties.ts';
 
 let session: DuckDbSession;
 before(async () => {

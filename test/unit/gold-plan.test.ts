@@ -1,10 +1,10 @@
 /** Which days of a mart must be built: the fingerprint of a day covers everything that the day reads. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import type { MartSpec } from '../../core/spec.ts';
 import { expectedContents, type MartInput, partitionsToBuild, readsOf } from '../../transforms/gold/plan-mart.ts';
 import { martOf } from '../fixtures-support/gold-lake.ts';
+import fc from '../fixtures-support/properties.ts';
 
 const MART = martOf({
   name: 'fct_x',

@@ -1,7 +1,6 @@
 /** Laws of job ids and of the ledger: a repeat is adopted, anything else is a new job, and nothing is called loaded that is not. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { jobIdOf, nextJobId } from '../../serving/bigquery/job-ids.ts';
 import {
   loadedFingerprints,
@@ -13,6 +12,7 @@ import {
   turnOf,
   withOutcomes,
 } from '../../serving/bigquery/ledger-entries.ts';
+import fc from '../fixtures-support/properties.ts';
 
 const OF = { project: 'p', dataset: 'd', table: 't' };
 const DAY = '2025-01-01';
