@@ -85,7 +85,7 @@ async function runAssay(bronzeDir: string, folder: string): Promise<Readonly<Rec
   });
   const location = bronzeLocation(settings, 'ecommerce');
   if (location.kind !== 'local' || location.folder !== bronzeDir) throw new Error('bronze lies elsewhere');
-  const { spec } = await readSpec({ root, folder: 'specs/ecommerce', environment: 'local', env: {} });
+  const { spec } = readSpec({ root, folder: 'specs/ecommerce', environment: 'local', env: {} });
   const lake = await openLake(settings, spec.pipeline);
   const deps = { publications: lake.publications, strictForeignKeys: false };
   const pin = createPinBronzeHandler({ ...deps, bronze: lake.bronzeStore });

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openProject } from '../cli/project.ts';
+import type { SpecMemory } from '../dags/compile-spec.ts';
 import { SHOP } from '../test/fixtures-support/spec-folder.ts';
 import { printFigures, sizeFlag, timeMs } from './measure.ts';
 
@@ -13,9 +14,10 @@ export async function bench(): Promise<void> {
   try {
     await mkdir(join(root, '.assay'));
     for (let at = 0; at < specs; at += 1) await write(root, at, 'nobody');
+    const memory: SpecMemory = new Map();
     const open = () =>
       timeMs(async () => {
-        const { dags } = await openProject({ project: root });
+        const { dags } = await openProject({ project: root }, root, memory);
         if (dags.length !== specs) throw new Error(`${dags.length} of ${specs} specs compiled`);
       });
     const cold = [await open()];

@@ -5,7 +5,7 @@ import { reportFolder, stateFolder } from '../config/project-paths.ts';
 import { environmentVariables, readSettings, type Settings } from '../config/settings.ts';
 import { PipelineError, SpecError, type SpecIssue } from '../core/errors.ts';
 import type { Spec } from '../core/spec.ts';
-import { compileSpec } from '../dags/compile-spec.ts';
+import { compileSpec, type SpecMemory } from '../dags/compile-spec.ts';
 import { listSpecFolders } from '../dags/spec-files.ts';
 import type { DagVersion } from '../scheduler/store/run-store.ts';
 import { buildStamp } from './bundled-files.ts';
@@ -66,17 +66,22 @@ export async function openSettings(flags: GlobalFlags, root: string = findRoot(f
 }
 
 /**
- * Reads settings and all specs. One broken spec does not keep the others from running; `issues` names its faults.
+ * Reads settings and all specs. One broken spec does not keep the others from running; `issues` names its faults. With the
+ * `memory` of an earlier call, only what was edited since is compiled.
  *
  * @throws PipelineError `project_not_found`, `setting_invalid`
  */
-export async function openProject(flags: GlobalFlags, root: string = findRoot(flags)): Promise<Project> {
+export async function openProject(
+  flags: GlobalFlags,
+  root: string = findRoot(flags),
+  memory: SpecMemory = new Map(),
+): Promise<Project> {
   const settings = await openSettings(flags, root);
-  const options = { root, environment: settings.environment, env: environmentVariables(), build: buildStamp() };
+  const options = { root, environment: settings.environment, env: environmentVariables(), build: buildStamp(), memory };
   const specs: Spec[] = [];
   const dags: DagVersion[] = [];
   const issues: FolderIssues[] = [];
-  for (const folder of await listSpecFolders(root)) {
+  for (const folder of listSpecFolders(root)) {
     try {
       const cacheFile = join(stateFolder(settings), 'specs', `${basename(folder)}.json`);
       const compiled = await compileSpec({ ...options, folder, cacheFile });

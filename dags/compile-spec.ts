@@ -1,6 +1,6 @@
 /** A spec folder -> its Spec and Dags: those of the last compilation where nothing that went into it has changed, else compiled anew. */
 import { randomUUID } from 'node:crypto';
-import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { canonicalJson, sha256 } from '../core/fingerprint.ts';
@@ -18,10 +18,15 @@ export interface CompileSpecOptions extends Omit<ReadSpecOptions, 'files'> {
   readonly build: string;
   /** Where the last compilation is kept, if the folder above its own exists. */
   readonly cacheFile: string;
+  /** Of a process that compiles again and again: what it compiled last, so that only what was edited is read from the cache file. */
+  readonly memory?: SpecMemory;
 }
 
+/** By cache file. */
+export type SpecMemory = Map<string, Kept>;
+
 /** What is in the cache file, below a line with the checksum of its text and of the build. */
-interface Kept {
+export interface Kept {
   /** Of all that went into it. */
   readonly key: string;
   /** Variables that its texts asked for. */
@@ -36,18 +41,29 @@ interface Kept {
  * @throws SpecError, CycleError
  */
 export async function compileSpec(options: CompileSpecOptions): Promise<CompiledSpec> {
-  const files = await readSpecFiles(options.root, options.folder);
-  const kept = await readKept(options);
-  if (kept && kept.key === keyOf(options, files, kept.variables) && (await hasModules(options.root, kept.compiled))) {
-    return kept.compiled;
+  const { root, env, cacheFile, memory } = options;
+  const files = readSpecFiles(root, options.folder);
+  const isCurrent = ({ key, variables, compiled }: Kept): boolean =>
+    key === keyOf(options, files, variables) && hasModules(root, compiled);
+  const remembered = memory?.get(cacheFile);
+  if (remembered && isCurrent(remembered)) return remembered.compiled;
+  const stored = readKept(options);
+  if (stored && isCurrent(stored)) {
+    memory?.set(cacheFile, stored);
+    return stored.compiled;
   }
   const [{ readSpec }, { compileDags }] = await Promise.all([import('./read-specs.ts'), import('./compile-dag.ts')]);
   const asked = new Set<string>();
-  const { spec, issues } = await readSpec({ ...options, files, env: recorded(options.env, asked) });
-  const compiled = { spec, issues, dags: compileDags(spec) };
+  const { spec, issues } = readSpec({ ...options, files, env: recorded(env, asked) });
   const variables = [...asked].sort();
-  await keep(options, { key: keyOf(options, files, variables), variables, compiled });
-  return compiled;
+  const fresh = {
+    key: keyOf(options, files, variables),
+    variables,
+    compiled: { spec, issues, dags: compileDags(spec) },
+  };
+  memory?.set(cacheFile, fresh);
+  keep(options, fresh);
+  return fresh.compiled;
 }
 
 function keyOf(options: CompileSpecOptions, files: SpecFiles, variables: readonly string[]): string {
@@ -68,41 +84,38 @@ function recorded(env: Environment, asked: Set<string>): Environment {
 }
 
 /** Modules of transforms may lie outside the folder; a spec whose module is gone has a fault to be told. */
-async function hasModules(root: string, { spec }: CompiledSpec): Promise<boolean> {
-  for (const { implementation } of spec.transforms) {
-    if (implementation.kind !== 'file') continue;
-    const isThere = await access(join(root, implementation.path)).then(
-      () => true,
-      () => false,
-    );
-    if (!isThere) return false;
-  }
-  return true;
+function hasModules(root: string, { spec }: CompiledSpec): boolean {
+  return spec.transforms.every(
+    ({ implementation }) => implementation.kind !== 'file' || existsSync(join(root, implementation.path)),
+  );
 }
 
-async function readKept({ cacheFile, build }: CompileSpecOptions): Promise<Kept | null> {
-  const text = await readFile(cacheFile, 'utf8').catch(() => '');
+function readKept({ cacheFile, build }: CompileSpecOptions): Kept | null {
+  let text: string;
+  try {
+    text = readFileSync(cacheFile, 'utf8');
+  } catch {
+    return null;
+  }
   const end = text.indexOf('\n');
   const body = text.slice(end + 1);
   return end > 0 && text.slice(0, end) === sealOf(body, build) ? (JSON.parse(body) as Kept) : null;
 }
 
 /** Of two who write at once the later one stands, whole. */
-async function keep({ cacheFile, build }: CompileSpecOptions, kept: Kept): Promise<void> {
+function keep({ cacheFile, build }: CompileSpecOptions, kept: Kept): void {
   const body = JSON.stringify(kept);
   // What JSON cannot carry would come back changed.
   if (!isDeepStrictEqual(JSON.parse(body), kept)) return;
+  const text = `${sealOf(body, build)}\n${body}`;
   const draft = `${cacheFile}.${randomUUID()}`;
   try {
-    const text = `${sealOf(body, build)}\n${body}`;
-    await writeFile(draft, text).catch(async () => {
-      await mkdir(dirname(cacheFile)).catch(() => {});
-      await writeFile(draft, text);
-    });
-    await rename(draft, cacheFile);
+    if (!existsSync(dirname(cacheFile))) mkdirSync(dirname(cacheFile));
+    writeFileSync(draft, text);
+    renameSync(draft, cacheFile);
   } catch {
     // It only saves time: a folder that is read-only or full costs that, and nothing else.
-    await rm(draft, { force: true }).catch(() => {});
+    if (existsSync(draft)) rmSync(draft);
   }
 }
 

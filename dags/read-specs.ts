@@ -1,5 +1,5 @@
 /** A folder of YAML and mart SQL -> the Spec, or all of its faults at once. */
-import { access } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SpecError, type SpecIssue } from '../core/errors.ts';
 import type { Spec } from '../core/spec.ts';
@@ -37,20 +37,19 @@ export interface ReadSpec {
  *
  * @throws SpecError `spec_invalid` with every error, warning and info of all files
  */
-export async function readSpec(given: ReadSpecOptions): Promise<ReadSpec> {
+export function readSpec(given: ReadSpecOptions): ReadSpec {
   const options = { ...given, folder: given.folder.replace(/^\.\//, '').replace(/\/+$/, '') };
   const linesByFile = new Map<string, readonly string[]>();
   const log = new IssueLog(linesByFile);
-  const files = given.files ?? (await readSpecFiles(options.root, options.folder));
+  const files = given.files ?? readSpecFiles(options.root, options.folder);
   const source = new SourceFiles(options, files, linesByFile, log);
   const merged = source.merged();
   const shaped = shapeSpec(merged, log);
   const spec = resolveSpec(shaped, options.folder);
   const named = (shaped.raw.enriched_silver?.transforms ?? []).flatMap((transform) => transform.file ?? []);
-  const modules = await existing(
-    options.root,
-    named.map((file) => modulePath(options.folder, file)),
-  );
+  const modules = named
+    .map((file) => modulePath(options.folder, file))
+    .filter((path) => existsSync(join(options.root, path)));
   const unreadWords = new Set([...source.unreadWords, ...shaped.cutWords]);
   checkSpec({
     spec,
@@ -60,7 +59,7 @@ export async function readSpec(given: ReadSpecOptions): Promise<ReadSpec> {
     linesByFile,
     log,
     unreadWords,
-    modules,
+    modules: new Set(modules),
   });
   if (log.hasErrors) throw new SpecError(log.sorted());
   return { spec, issues: log.sorted() };
@@ -138,16 +137,4 @@ class SourceFiles {
       return null;
     }
   }
-}
-
-async function existing(root: string, files: readonly string[]): Promise<ReadonlySet<string>> {
-  const found = new Set<string>();
-  for (const file of files) {
-    const isThere = await access(join(root, file)).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) found.add(file);
-  }
-  return found;
 }

@@ -7,11 +7,12 @@ import { createApp } from '../../api/app.ts';
 import type { PipelineIssue } from '../../api/ports.ts';
 import { PipelineError } from '../../core/errors.ts';
 import type { Logger } from '../../core/ports.ts';
+import type { SpecMemory } from '../../dags/compile-spec.ts';
 import { publicationsReader, reportReader, runHistory, sourceText } from '../api-readers.ts';
 import { poolsOf, startScheduler } from '../app.ts';
 import { packageVersion } from '../bundled-files.ts';
 import { createLogger } from '../create-logger.ts';
-import { type GlobalFlags, openProject, type Project } from '../project.ts';
+import { findRoot, type GlobalFlags, openProject, type Project } from '../project.ts';
 import { QueryPool } from '../query-pool.ts';
 import { renderIssues } from '../report-error.ts';
 import { httpCaps, removeQueryLeftovers, runQuery } from '../run-query.ts';
@@ -37,7 +38,8 @@ export async function server(flags: GlobalFlags, options: ServerOptions): Promis
     ...(options.port === undefined ? [] : [`server.port=${options.port}`]),
   ];
   const said: GlobalFlags = { ...flags, set: overrides };
-  let project = await openProject(said);
+  const memory: SpecMemory = new Map();
+  let project = await openProject(said, findRoot(said), memory);
   const log = createLogger('info');
   tellFaults(project);
   const running = await startScheduler(project, { schedules: options.schedules, log });
@@ -73,7 +75,7 @@ export async function server(flags: GlobalFlags, options: ServerOptions): Promis
   );
 
   const stopWatching = watchSpecs(project.root, log, async () => {
-    project = keepRunning(project, await openProject(said, project.root));
+    project = keepRunning(project, await openProject(said, project.root, memory));
     issuesFoundAtMs = systemClock.now();
     tellFaults(project);
     await scheduler.replaceDags(project.dags);

@@ -16,13 +16,13 @@ export async function validate(
 ): Promise<void> {
   const root = findRoot(flags);
   const settings = await openSettings(flags, root);
-  const chosen = folders.length > 0 ? folders.map((folder) => relativeTo(root, folder)) : await listSpecFolders(root);
+  const chosen = folders.length > 0 ? folders.map((folder) => relativeTo(root, folder)) : listSpecFolders(root);
   if (chosen.length === 0)
     throw new PipelineError('spec_invalid', 'There is no spec folder below specs/. Make one with: assay init');
   const results: { folder: string; issues: readonly SpecIssue[]; valid: boolean; says: string }[] = [];
   for (const folder of chosen) {
     try {
-      const { spec, issues } = await readSpec({
+      const { spec, issues } = readSpec({
         root,
         folder,
         environment: settings.environment,

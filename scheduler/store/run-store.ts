@@ -304,6 +304,7 @@ async function upsertDag(
   before: DagTable | undefined,
   nowMs: number,
 ): Promise<void> {
+  if (before?.fingerprint === dag.fingerprint && before.is_stale === 0) return;
   const scheduleJson = canonicalJson(dag.schedule);
   if (!before) {
     await tx
@@ -321,7 +322,6 @@ async function upsertDag(
       .execute();
     return;
   }
-  if (before.fingerprint === dag.fingerprint && before.is_stale === 0) return;
   const isSameSchedule = before.schedule_json === scheduleJson && before.is_stale === 0;
   await tx
     .updateTable('dag')

@@ -41,7 +41,7 @@ let spec: Spec;
 before(async () => {
   if (missing !== null) return;
   google = await GoogleSqlEngine.start(ZETASQL_FOLDER);
-  ({ spec } = await readSpec({ root: packageRoot(), folder: 'specs/ecommerce', environment: 'local', env: {} }));
+  ({ spec } = readSpec({ root: packageRoot(), folder: 'specs/ecommerce', environment: 'local', env: {} }));
 });
 
 after(async () => {

@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { SpecError } from '../../core/errors.ts';
 import { compileDags } from '../../dags/compile-dag.ts';
-import { type CompiledSpec, compileSpec } from '../../dags/compile-spec.ts';
-import { readSpec } from '../../dags/read-specs.ts';
+import { type CompiledSpec, type CompileSpecOptions, compileSpec } from '../../dags/compile-spec.ts';
+import { type ReadSpecOptions, readSpec } from '../../dags/read-specs.ts';
 import { packageRoot } from '../fixtures-support/package-root.ts';
 import fc from '../fixtures-support/properties.ts';
 import { SHOP, type SpecTexts } from '../fixtures-support/spec-folder.ts';
@@ -21,11 +21,17 @@ interface Given {
 
 interface World {
   readonly cacheFile: string;
+  optionsOf(given: Given): CompileSpecOptions;
   write(texts: SpecTexts): Promise<void>;
   remove(file: string): Promise<void>;
   compile(given?: Given): Promise<CompiledSpec>;
   /** True where a compilation left the kept one as it lay there. */
   keepsThrough(given?: Given): Promise<boolean>;
+}
+
+async function compileAfresh(options: ReadSpecOptions): Promise<CompiledSpec> {
+  const { spec, issues } = readSpec(options);
+  return { spec, issues, dags: compileDags(spec) };
 }
 
 async function withProject<T>(texts: SpecTexts, work: (world: World) => Promise<T>): Promise<T> {
@@ -47,6 +53,7 @@ async function withProject<T>(texts: SpecTexts, work: (world: World) => Promise<
     };
     const world: World = {
       cacheFile,
+      optionsOf,
       write: async (written) => {
         for (const [file, text] of Object.entries(written)) {
           await mkdir(dirname(join(folder, file)), { recursive: true });
@@ -56,10 +63,7 @@ async function withProject<T>(texts: SpecTexts, work: (world: World) => Promise<
       remove: (file) => rm(join(folder, file)),
       compile: async (given = {}) => {
         const options = optionsOf(given);
-        const [kept, fresh] = await Promise.allSettled([
-          compileSpec(options),
-          readSpec(options).then(({ spec, issues }) => ({ spec, issues, dags: compileDags(spec) })),
-        ]);
+        const [kept, fresh] = await Promise.allSettled([compileSpec(options), compileAfresh(options)]);
         if (fresh.status === 'rejected') {
           assert.equal(kept.status, 'rejected');
           assert.ok(kept.reason instanceof SpecError && fresh.reason instanceof SpecError);
@@ -189,6 +193,20 @@ describe('a kept compilation', () => {
       await rm(state);
       await symlink('/nowhere/at/all', state);
       await compile();
+    });
+  });
+
+  test('is in the memory of a process too: the same value without its file, another one after an edit', async () => {
+    await withProject({ 'shop.yml': SHOP }, async ({ cacheFile, optionsOf, write }) => {
+      const options = { ...optionsOf({}), memory: new Map() };
+      const first = await compileSpec(options);
+      await rm(cacheFile);
+      assert.equal(await compileSpec(options), first);
+      await assert.rejects(stat(cacheFile), { code: 'ENOENT' });
+      await write({ 'shop.yml': `defaults: {quality: {sla: 0.5}}\n${SHOP}` });
+      const edited = await compileSpec(options);
+      assert.deepEqual([sla(first), sla(edited)], [0.95, 0.5]);
+      assert.equal(await compileSpec(options), edited);
     });
   });
 

@@ -332,22 +332,25 @@ describe("the seed's block", () => {
     readSpec({ root: packageRoot(), folder: `test/fixtures/specs/${folder}`, environment: 'local', env: {} });
 
   test('alone has no other errors than the two tables that it only mentions', async () => {
-    await assert.rejects(read('seed'), (thrown: unknown) => {
-      assert.ok(thrown instanceof SpecError);
-      const errors = thrown.issues.filter((issue) => issue.severity === 'error');
-      assert.deepEqual(
-        errors.map((issue) => [issue.code, issue.message]),
-        [
-          ['unknown_table', 'no table product_catalog is declared in base_silver'],
-          ['unknown_table', 'no table shopping_carts is declared in base_silver, dims or enriched_silver'],
-        ],
-      );
-      return true;
-    });
+    assert.throws(
+      () => read('seed'),
+      (thrown: unknown) => {
+        assert.ok(thrown instanceof SpecError);
+        const errors = thrown.issues.filter((issue) => issue.severity === 'error');
+        assert.deepEqual(
+          errors.map((issue) => [issue.code, issue.message]),
+          [
+            ['unknown_table', 'no table product_catalog is declared in base_silver'],
+            ['unknown_table', 'no table shopping_carts is declared in base_silver, dims or enriched_silver'],
+          ],
+        );
+        return true;
+      },
+    );
   });
 
   test('beside a file with those tables is valid, and says that columns are taken from bronze', async () => {
-    const { spec, issues } = await read('seed-completed');
+    const { spec, issues } = read('seed-completed');
     assert.deepEqual(
       spec.tables.map((table) => table.name),
       ['orders', 'customers', 'shopping_carts', 'product_catalog'],

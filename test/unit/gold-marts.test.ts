@@ -295,7 +295,7 @@ const EXPECTED: {
 let marts: readonly MartSpec[] = [];
 
 before(async () => {
-  const { spec } = await readSpec({ root: packageRoot(), folder: 'specs/ecommerce', environment: 'local', env: {} });
+  const { spec } = readSpec({ root: packageRoot(), folder: 'specs/ecommerce', environment: 'local', env: {} });
   marts = spec.marts;
 });
 

@@ -100,7 +100,7 @@ function rowsOf(mart: MartSpec): string {
 before(async () => {
   session = await DuckDbSession.open({ threads: 1 });
   lake = new EnrichedLake(session, folder);
-  const { spec } = await readSpec({ root: packageRoot(), folder: 'specs/ecommerce', environment: 'local', env: {} });
+  const { spec } = readSpec({ root: packageRoot(), folder: 'specs/ecommerce', environment: 'local', env: {} });
   marts = spec.marts.filter(({ metrics }) => metrics !== null);
   const tables = Object.fromEntries(marts.map((mart) => [mart.name, rowsOf(mart)]));
   await lake.publishTables('gold', tables, (table) => {

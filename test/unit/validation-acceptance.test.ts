@@ -189,7 +189,7 @@ describe('gates.on_fail: hold_descendants', () => {
 
 describe('tables to hold', () => {
   test('of the reference pipeline are those that read the failed one, layer by layer', async () => {
-    const { spec: reference } = await readSpec({
+    const { spec: reference } = readSpec({
       root: packageRoot(),
       folder: 'specs/ecommerce',
       environment: 'local',
