@@ -10,6 +10,7 @@ import {
   type Node,
   parseDocument,
   Scalar,
+  visit,
 } from 'yaml';
 import type { SourceLocation } from '../core/spec.ts';
 import type { JsonValue } from '../core/types.ts';
@@ -125,6 +126,7 @@ class TreeBuilder {
   readonly #place: (offset: number) => SourceLocation;
   readonly #log: IssueLog;
   readonly #open = new Set<Node>();
+  #targets: ReadonlyMap<Alias, Node> | null = null;
   #nodes = 0;
   #complete = true;
 
@@ -157,7 +159,8 @@ class TreeBuilder {
   }
 
   #alias(alias: Alias, at: SourceLocation): TreeNode {
-    const target = alias.resolve(this.#document);
+    this.#targets ??= aliasTargets(this.#document);
+    const target = this.#targets.get(alias);
     if (!target) return this.#broken(at, `nothing above is named &${alias.source}`, 'an alias of an anchor above it');
     if (this.#open.has(target)) {
       return this.#broken(at, 'an alias stands inside the value that it names', 'an alias of another value');
@@ -231,6 +234,23 @@ class TreeBuilder {
   #asNode(value: unknown): Node {
     return value === null || value === undefined ? new Scalar(null) : (value as Node);
   }
+}
+
+/** What each alias names: the last anchor of its name above it. The library's `resolve` walks the whole document for each. */
+function aliasTargets(document: Document): ReadonlyMap<Alias, Node> {
+  const anchors = new Map<string, Node>();
+  const targets = new Map<Alias, Node>();
+  visit(document, {
+    Node: (_key, node) => {
+      if (!isAlias(node)) {
+        if (node.anchor) anchors.set(node.anchor, node);
+        return;
+      }
+      const target = anchors.get(node.source);
+      if (target) targets.set(node, target);
+    },
+  });
+  return targets;
 }
 
 /** The text of a plain value after `${…}` was filled in -> the value that YAML would have read there. */

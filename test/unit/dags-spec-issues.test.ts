@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { SpecError } from '../../core/errors.ts';
-import { ISSUE_CODES } from '../../dags/issue-log.ts';
+import { ISSUE_CODES, IssueLog } from '../../dags/issue-log.ts';
 import { readSpec } from '../../dags/read-specs.ts';
+import { parseYamlTree, treeValue } from '../../dags/yaml-tree.ts';
 import { packageRoot } from '../fixtures-support/package-root.ts';
 import { brief, issuesOf, readTexts, SHOP } from '../fixtures-support/spec-folder.ts';
 
@@ -109,6 +110,13 @@ describe('text that is no YAML', () => {
 
   test('an alias inside its own anchor ends as a fault, not as a loop', async () => {
     assert.deepEqual(brief(await issuesOf({ 'shop.yml': 'params: &p {a: *p}\n' })), ['error bad_yaml shop.yml:1:16']);
+  });
+
+  test('an alias is of the last anchor of its name above it, wherever that stands', () => {
+    const text = 'a: &v 1\nb: [*v, {c: &v 2}]\nd: &w {e: *v, f: &v 3}\ng: &v 4\nh: *w\ni: *v\n';
+    const { tree, complete } = parseYamlTree(text, 'shop.yml', new IssueLog(new Map()));
+    assert.ok(tree && complete);
+    assert.deepEqual(treeValue(tree), { a: 1, b: [1, { c: 2 }], d: { e: 2, f: 3 }, g: 4, h: { e: 2, f: 3 }, i: 4 });
   });
 
   test('a file that is not UTF-8 is named, and the others are still read', async () => {
