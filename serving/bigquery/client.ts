@@ -1,10 +1,11 @@
 /** Project, endpoint and credentials -> the few calls that are made of BigQuery, sent again by reason, ended by a cancel. */
+import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { BigQuery, type BigQueryOptions } from '@google-cloud/bigquery';
 import { PipelineError } from '../../core/errors.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
 import type { Logger } from '../../core/ports.ts';
-import { BigQueryFaultError, backoffMs, credentialsFaultOf, decideFault, faultOf } from './errors.ts';
+import { BigQueryFaultError, backoffMs, credentialsFaultOf, decideFault, faultOf, NotAnAnswerError } from './errors.ts';
 import type { BigQueryDataset, BigQueryJob, BigQueryTable, TableRef } from './resources.ts';
 
 export interface BigQueryClientOptions {
@@ -16,11 +17,13 @@ export interface BigQueryClientOptions {
   readonly log: Logger;
   /** Pause before the first repeat of a failed request. Default 500 ms. */
   readonly firstRetryMs?: number;
+  /** How long one answer, or a token, may take. Default a minute; what takes longer is a job, and is looked at again and again. */
+  readonly answerMs?: number;
 }
 
 type Row = { readonly [column: string]: string | null };
 
-interface Call {
+interface Call<T> {
   /** For messages: `load enriched.sales`. */
   readonly what: string;
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -30,9 +33,14 @@ interface Call {
   readonly headers?: { readonly [key: string]: string };
   /** The call is made although the task is cancelled. */
   readonly evenIfCancelled?: boolean;
+  /** Whether it is what BigQuery answers; a page of a proxy, or nothing at all, is not. */
+  readonly isAnswer?: (answer: Partial<T>) => boolean;
 }
 
 const MAX_SENDS = 8;
+const ANSWER_MS = 60_000;
+/** Of repeats of one request. */
+const PATIENCE_MS = 3 * 60_000;
 
 /**
  * @throws BigQueryFaultError with BigQuery's reason, or `warehouse_unavailable` after repeats; `task_cancelled`
@@ -43,14 +51,16 @@ export class BigQueryClient {
   readonly firstRetryMs: number;
   readonly #client: BigQuery;
   readonly #sendsCredentials: boolean;
+  readonly #answerMs: number;
   readonly #signal: AbortSignal;
   readonly #log: Logger;
 
   constructor(options: BigQueryClientOptions) {
-    const { projectId, keyFile, endpoint, location, signal, log, firstRetryMs } = options;
+    const { projectId, keyFile, endpoint, location, signal, log, firstRetryMs, answerMs } = options;
     this.projectId = projectId;
     this.location = location;
     this.firstRetryMs = firstRetryMs ?? 500;
+    this.#answerMs = answerMs ?? ANSWER_MS;
     this.#signal = signal;
     this.#log = log;
     this.#sendsCredentials = endpoint === null || isGoogles(endpoint);
@@ -75,6 +85,7 @@ export class BigQueryClient {
       method: 'POST',
       uri: '/jobs',
       body: { configuration, jobReference: { projectId: this.projectId, jobId, location: this.location } },
+      isAnswer: isJob(jobId),
     });
   }
 
@@ -88,11 +99,13 @@ export class BigQueryClient {
         configuration: { ...configuration, dryRun: true },
         jobReference: { projectId: this.projectId, location: this.location },
       },
+      isAnswer: ({ statistics }) => statistics !== undefined,
     });
   }
 
   getJob(what: string, jobId: string): Promise<BigQueryJob> {
-    return this.#send({ what, method: 'GET', uri: `/jobs/${jobId}`, query: { location: this.location } });
+    const query = { location: this.location };
+    return this.#send({ what, method: 'GET', uri: `/jobs/${jobId}`, query, isAnswer: isJob(jobId) });
   }
 
   async cancelJob(what: string, jobId: string): Promise<void> {
@@ -120,6 +133,7 @@ export class BigQueryClient {
           // Of a second call for the same results: nothing but the rows is read from it.
           ...(pageToken === undefined ? {} : { pageToken }),
         },
+        isAnswer: ({ jobComplete }) => jobComplete === true,
       });
       const names = (page.schema?.fields ?? []).map(({ name }) => name);
       for (const { f } of page.rows ?? []) {
@@ -132,7 +146,14 @@ export class BigQueryClient {
 
   /** Null where there is none. */
   getDataset(datasetId: string): Promise<BigQueryDataset | null> {
-    return orAbsent(this.#send({ what: `look at dataset ${datasetId}`, method: 'GET', uri: `/datasets/${datasetId}` }));
+    return orAbsent(
+      this.#send({
+        what: `look at dataset ${datasetId}`,
+        method: 'GET',
+        uri: `/datasets/${datasetId}`,
+        isAnswer: ({ datasetReference }) => datasetReference !== undefined,
+      }),
+    );
   }
 
   async insertDataset(datasetId: string, dataset: object): Promise<void> {
@@ -146,7 +167,9 @@ export class BigQueryClient {
 
   /** Null where the table, or its dataset, is not there; anything that is not known throws. */
   getTable(table: TableRef): Promise<BigQueryTable | null> {
-    return orAbsent(this.#send({ what: `look at ${shown(table)}`, method: 'GET', uri: uriOf(table) }));
+    return orAbsent(
+      this.#send({ what: `look at ${shown(table)}`, method: 'GET', uri: uriOf(table), isAnswer: isTable }),
+    );
   }
 
   insertTable(table: TableRef, resource: object): Promise<BigQueryTable> {
@@ -155,6 +178,7 @@ export class BigQueryClient {
       method: 'POST',
       uri: `/datasets/${table.datasetId}/tables`,
       body: { tableReference: table, ...resource },
+      isAnswer: isTable,
     });
   }
 
@@ -166,6 +190,7 @@ export class BigQueryClient {
       uri: uriOf(table),
       body: changes,
       headers: { 'If-Match': etag },
+      isAnswer: isTable,
     });
   }
 
@@ -193,14 +218,15 @@ export class BigQueryClient {
     if (this.#signal.aborted) throw cancelled(undefined);
   }
 
-  async #send<T>(call: Call): Promise<T> {
+  async #send<T>(call: Call<T>): Promise<T> {
     let hasNewToken = false;
+    const beganAtMs = performance.now();
     for (let sends = 1; ; sends += 1) {
       if (call.evenIfCancelled !== true) this.assertNotCancelled();
       try {
-        await this.#assertToken();
-        return await this.#request<T>(call);
+        return await this.#inTime(call, this.#answer(call));
       } catch (thrown) {
+        if (thrown instanceof PipelineError) throw thrown;
         const fault = thrown instanceof WithoutTokenError ? credentialsFaultOf(thrown.cause) : faultOf(thrown);
         // Refused before anything was done: the token ended sooner than was said, or this machine's clock is slow.
         if (fault.httpStatus === 401 && this.#sendsCredentials && !hasNewToken) {
@@ -213,10 +239,42 @@ export class BigQueryClient {
           { what: call.what, location: this.location },
           { place: 'request', sends, cause: thrown },
         );
-        if (decideFault(fault, 'request').kind !== 'resend' || sends === MAX_SENDS) throw error;
+        const isSpent = sends === MAX_SENDS || performance.now() - beganAtMs > PATIENCE_MS;
+        if (decideFault(fault, 'request').kind !== 'resend' || isSpent) throw error;
         this.#log.debug(`BigQuery: ${call.what}: ${fault.reason}, sent again`, { sends, message: fault.message });
         await this.backOff(sends, `${call.method} ${call.uri} ${call.what}`);
       }
+    }
+  }
+
+  async #answer<T>(call: Call<T>): Promise<T> {
+    await this.#assertToken();
+    const answer = await this.#request<T>(call);
+    if (call.isAnswer === undefined) return answer;
+    if (typeof answer === 'object' && answer !== null && call.isAnswer(answer)) return answer;
+    throw new NotAnAnswerError('what came back is no answer of BigQuery');
+  }
+
+  /**
+   * Of an answer that does not come, or for which a cancelled task does not wait, the connection is left to itself: the client
+   * 8.3.1 gives no hold of it, and the time that it can be given passes unheeded.
+   */
+  async #inTime<T>({ evenIfCancelled }: Call<T>, work: Promise<T>): Promise<T> {
+    const settled = new AbortController();
+    const options = { signal: settled.signal };
+    const ends = [
+      wait(this.#answerMs, undefined, options).then(() => {
+        throw new Error(`no whole answer within ${this.#answerMs} ms`);
+      }),
+      ...(evenIfCancelled === true
+        ? []
+        : [once(this.#signal, 'abort', options).then(() => Promise.reject(cancelled(undefined)))]),
+    ];
+    for (const end of ends) end.catch(() => {});
+    try {
+      return await Promise.race([work, ...ends]);
+    } finally {
+      settled.abort();
     }
   }
 
@@ -235,7 +293,7 @@ export class BigQueryClient {
     client.setCredentials({ ...client.credentials, expiry_date: 1 });
   }
 
-  #request<T>({ method, uri, query, body, headers }: Call): Promise<T> {
+  #request<T>({ method, uri, query, body, headers }: Call<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#client.request(
         {
@@ -255,12 +313,19 @@ export class BigQueryClient {
 }
 
 interface QueryResults {
+  readonly jobComplete?: boolean;
   readonly schema?: { readonly fields?: readonly { readonly name: string }[] };
   readonly rows?: readonly { readonly f: readonly { readonly v: string | null }[] }[];
   readonly pageToken?: string;
 }
 
 class WithoutTokenError extends Error {}
+
+const isJob =
+  (jobId: string) =>
+  ({ jobReference }: Partial<BigQueryJob>): boolean =>
+    jobReference?.jobId === jobId;
+const isTable = ({ tableReference }: Partial<BigQueryTable>): boolean => tableReference !== undefined;
 
 /** Regional and private addresses of Google's own service. */
 function isGoogles(endpoint: string): boolean {

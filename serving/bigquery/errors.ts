@@ -5,8 +5,8 @@ import type { JsonObject } from '../../core/types.ts';
 /** One failure in BigQuery's words. */
 export interface BigQueryFault {
   /**
-   * Of its error table (`quotaExceeded`); of an answer without one: `http`; for what never reached it: `connection`,
-   * `credentials` that are none or are refused, a `certificate` that is not trusted.
+   * Of its error table (`quotaExceeded`); of an answer without one: `http`, or `answer` where it is none of BigQuery's; for
+   * what never reached it: `connection`, `credentials` that are none or are refused, a `certificate` that is not trusted.
    */
   readonly reason: string;
   readonly message: string;
@@ -51,6 +51,7 @@ export function decideFault(fault: BigQueryFault, place: FaultPlace): FaultDecis
     case 'userRateLimitExceeded':
     case 'tableUnavailable':
     case 'connection':
+    case 'answer':
       return again;
     case 'jobBackendError':
     case 'jobInternalError':
@@ -99,9 +100,14 @@ function byStatus(fault: BigQueryFault, again: FaultDecision): FaultDecision {
   return fail('warehouse_rejected');
 }
 
-/** Two transactions on one table: BigQuery aborts the later one, and it may be run again. */
+/**
+ * Two transactions, or statements, that change one table: BigQuery ends the later one, and it may be run again.
+ *
+ * @source BigQuery, "Troubleshoot queries": "Transaction is aborted due to concurrent update against table …", "Could not
+ *   serialize access to table … due to concurrent update", both `invalidQuery` (read 2026-11-21)
+ */
 function isConcurrentUpdate({ message }: BigQueryFault): boolean {
-  return /aborted due to concurrent update/i.test(message);
+  return /due to concurrent update/i.test(message);
 }
 
 /** Thrown by every call to BigQuery that failed for good. `fault` is what it said. */
@@ -199,8 +205,12 @@ function permissionOf(message: string): string {
   return named ? `the permission ${named}` : 'the permission that the message names';
 }
 
+/** Something else than what was asked for came back with a status of success, e.g. the page of a proxy. */
+export class NotAnAnswerError extends Error {}
+
 /** What a client threw -> the fault in BigQuery's words. */
 export function faultOf(thrown: unknown): BigQueryFault {
+  if (thrown instanceof NotAnAnswerError) return { reason: 'answer', message: thrown.message, httpStatus: null };
   const error = (thrown ?? {}) as {
     readonly code?: unknown;
     readonly errors?: readonly { readonly reason?: unknown; readonly message?: unknown }[];

@@ -37,6 +37,7 @@ export interface BigQueryTable {
 }
 
 export interface BigQueryDataset {
+  readonly datasetReference?: { readonly datasetId: string };
   readonly location?: string;
 }
 

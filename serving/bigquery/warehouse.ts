@@ -46,6 +46,8 @@ export interface BigQueryWarehouseOptions {
   /** Pauses before the first repeat of a request and between the first looks at a running job; they grow. Default 500 and 25. */
   readonly firstRetryMs?: number;
   readonly firstPollMs?: number;
+  /** How long one answer may take. Default a minute. */
+  readonly answerMs?: number;
 }
 
 /** What the parts share; each takes of it what it needs. */

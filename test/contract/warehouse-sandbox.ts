@@ -45,7 +45,11 @@ export type InterceptAnswer =
   | { readonly status: number; readonly body: object }
   /** The connection ends: before the service sees the call, or after it has answered. */
   | 'reset'
-  | 'lost reply';
+  | 'lost reply'
+  /** The service answers and nothing of it comes back; the connection stays open. */
+  | 'stall'
+  /** The service never sees the call, and somebody else answers 200. */
+  | 'page';
 
 export interface SandboxPlace extends WarehousePlace {
   openWith(options: Partial<BigQueryWarehouseOptions>): Promise<Warehouse>;
@@ -208,7 +212,11 @@ async function passOn(
     incoming.socket.destroy();
     return;
   }
-  if (answer !== undefined && answer !== 'lost reply') {
+  if (answer === 'page') {
+    outgoing.writeHead(200, { 'content-type': 'text/html' }).end('<html>Please log in</html>');
+    return;
+  }
+  if (typeof answer === 'object') {
     outgoing.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(answer.body));
     return;
   }
@@ -223,6 +231,7 @@ async function passOn(
     incoming.socket.destroy();
     return;
   }
+  if (answer === 'stall') return;
   outgoing.writeHead(response.status, { 'content-type': 'application/json' }).end(body);
 }
 

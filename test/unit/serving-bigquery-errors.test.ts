@@ -88,13 +88,12 @@ describe('a fault of BigQuery by its reason', () => {
     assert.equal(decided(faultOf(reset), 'request'), 'resend');
   });
 
-  test('a transaction that another one overtook is run again, another failing query is not', () => {
-    const overtaken = fault(
-      'invalidQuery',
-      null,
+  test('a transaction, or statement, that another one overtook is run again, another failing query is not', () => {
+    for (const message of [
       'Transaction is aborted due to concurrent update against table p:d.t',
-    );
-    assert.equal(decided(overtaken, 'job'), 'new_job');
+      'Could not serialize access to table p:d.t due to concurrent update',
+    ])
+      assert.equal(decided(fault('invalidQuery', null, message), 'job'), 'new_job');
     assert.equal(decided(fault('invalidQuery', null, 'Syntax error'), 'job'), 'sql_invalid');
   });
 });

@@ -570,6 +570,89 @@ describe('a finished job that failed', () => {
   });
 });
 
+/** `POST /jobs`, `GET /datasets/enriched/tables/*`: calls that differ in what they name alone are of one kind. */
+const kindOf = ({ method, path, body }: SeenCall): string =>
+  `${method} ${path.replace(/^\/(jobs|queries)\/[^/]+/, '/$1/*').replace(/\/tables\/.+/, '/tables/*')}${
+    body?.configuration?.dryRun ? ' dry run' : ''
+  }`;
+
+/** A load, a mart that is built, exported and swapped, and a table that is changed: every kind of call that there is. */
+async function useAll(place: SandboxPlace, options: Parameters<SandboxPlace['openWith']>[0]): Promise<void> {
+  const warehouse = await place.openWith(options);
+  const staged = await place.stage(SALES, '2025-01-01', ONE);
+  await warehouse.loadPartitions(SALES, [staged.partition], []);
+  await warehouse.ensureTable({ ...SALES, description: 'All that was sold.' });
+  await warehouse.buildMart(build(['2025-01-01']));
+  await warehouse.exportBuilt(MART, `${place.folder}/exported`);
+  await warehouse.swapMarts([{ def: MART, days: ['2025-01-01'], fingerprints: { '2025-01-01': 'v1' } }], {});
+}
+
+describe('an answer', () => {
+  const struckOnce = (
+    place: SandboxPlace,
+    fault: 'stall' | 'page',
+    isMeant: (kind: string) => boolean,
+  ): Set<string> => {
+    const struck = new Set<string>();
+    place.intercept = (call) => {
+      const kind = kindOf(call);
+      if (!isMeant(kind) || struck.has(kind)) return undefined;
+      struck.add(kind);
+      return fault;
+    };
+    return struck;
+  };
+  const CALLS = [
+    'DELETE /datasets/staging/tables/*',
+    'GET /datasets/enriched',
+    'GET /datasets/enriched/tables/*',
+    'GET /datasets/gold',
+    'GET /datasets/gold/tables/*',
+    'GET /datasets/staging',
+    'GET /jobs/*',
+    'GET /queries/*',
+    'PATCH /datasets/enriched/tables/*',
+    'POST /datasets',
+    'POST /datasets/enriched/tables',
+    'POST /datasets/gold/tables',
+    'POST /jobs',
+    'POST /jobs dry run',
+  ];
+
+  test('that does not come is waited for so long and not longer, whatever was asked; what was done is not done twice', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      const struck = struckOnce(place, 'stall', () => true);
+      await useAll(place, { answerMs: 500 });
+      assert.deepEqual([...struck].sort(), CALLS);
+      assert.deepEqual(await place.read('SELECT total FROM gold.fct_sales'), [{ total: '10' }]);
+      assert.deepEqual(await place.leftovers(), []);
+    });
+  });
+
+  test('that is the page of a proxy is no success: neither rows, nor a table, nor the end of a job', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      // Of these nothing is read.
+      const isRead = (kind: string): boolean => !/^(DELETE|POST \/datasets$)/.test(kind);
+      const struck = struckOnce(place, 'page', isRead);
+      await useAll(place, {});
+      assert.deepEqual([...struck].sort(), CALLS.filter(isRead));
+      assert.deepEqual(await place.read('SELECT total FROM gold.fct_sales'), [{ total: '10' }]);
+    });
+  });
+
+  test('that never comes ends the task as something that may work later', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      place.intercept = () => 'stall';
+      const warehouse = await place.openWith({ answerMs: 20 });
+      await assert.rejects(warehouse.ensureTable(SALES), (thrown) => {
+        assert.equal(asPipelineError(thrown).code, 'warehouse_unavailable');
+        assert.ok(asPipelineError(thrown).retryable);
+        return true;
+      });
+    });
+  });
+});
+
 describe('a cancel', () => {
   /** Looks at jobs say the same state until the test goes on. */
   const stuck = (place: SandboxPlace, state: () => string): void => {
@@ -577,7 +660,9 @@ describe('a cancel', () => {
       if (method === 'POST' && path === '/jobs') {
         return { status: 200, body: { jobReference: body?.jobReference, status: { state: state() } } };
       }
-      if (method === 'GET' && path.startsWith('/jobs/')) return { status: 200, body: { status: { state: state() } } };
+      const [, jobId] = /^\/jobs\/([^/]+)$/.exec(path) ?? [];
+      if (method === 'GET' && jobId)
+        return { status: 200, body: { jobReference: { jobId }, status: { state: state() } } };
       return path.endsWith('/cancel') ? { status: 200, body: {} } : undefined;
     };
   };
@@ -594,6 +679,21 @@ describe('a cancel', () => {
       const load = warehouse.loadPartitions(SALES, [partition], []);
       const ended = assert.rejects(load, hasCode('task_cancelled'));
       await until(() => place.calls.some(({ method, path }) => method === 'GET' && path.startsWith('/jobs/')));
+      cancel.abort();
+      await ended;
+      const [jobId] = idsOf(inserts(place));
+      assert.ok(place.calls.some(({ method, path }) => method === 'POST' && path === `/jobs/${jobId}/cancel`));
+    });
+  });
+
+  test('does not wait for an answer that does not come, and cancels the job that was asked for', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      const cancel = new AbortController();
+      const warehouse = await place.openWith({ use: { ...place.use, signal: cancel.signal } });
+      const { partition } = await place.stage(SALES, '2025-01-01', ONE);
+      place.intercept = ({ method, path }) => (method === 'POST' && path === '/jobs' ? 'stall' : undefined);
+      const ended = assert.rejects(warehouse.loadPartitions(SALES, [partition], []), hasCode('task_cancelled'));
+      await until(() => inserts(place).length > 0);
       cancel.abort();
       await ended;
       const [jobId] = idsOf(inserts(place));
