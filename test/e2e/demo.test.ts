@@ -1,10 +1,12 @@
 /** The demo as a user runs it: every fault found, gold right by an independent reading of bronze, and nothing lost to kill -9. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Publication } from '../../core/types.ts';
 import { DuckDbSession } from '../../engine/duckdb-session.ts';
 import { assay, type CliResult, startAssay } from '../fixtures-support/assay-cli.ts';
@@ -168,15 +170,24 @@ describe('assay demo', () => {
 
   test('killed in the middle, again and again, ends with the same bytes and the same reports', async () => {
     const project = join(base, 'killed');
-    let kills = 0;
-    for (const delayMs of [1_500, 2_500, 3_500, 4_500]) {
-      const { child, result } = startAssay(['demo', project, ...SIZE]);
-      const timer = setTimeout(() => child.kill('SIGKILL'), delayMs);
-      const { code } = await result;
-      clearTimeout(timer);
-      if (code === null) kills += 1;
+    const bronze = join(project, 'data/ecommerce/bronze');
+    const appeared = async (): Promise<void> => {
+      while (!existsSync(bronze)) await wait(1);
+    };
+    const moments = [
+      appeared,
+      /base_silver\.orders {2}running/,
+      /load_to_bigquery\.int_inventory_risk {2}running/,
+      /gold_marts_build\.fct_finance_revenue {2}running/,
+      /publish_gold {2}running/,
+    ];
+    for (const moment of moments) {
+      const { child, result, said } = startAssay(['demo', project, ...SIZE]);
+      await (moment instanceof RegExp ? said(moment) : moment());
+      child.kill('SIGKILL');
+      const { code, stdout } = await result;
+      assert.equal(code, null, `it ended before it was killed:\n${stdout}`);
     }
-    assert.ok(kills >= 2, 'the demo was over before it could be killed');
     const last = await assay(['demo', project, ...SIZE]);
     assert.equal(last.code, 0, last.stdout + last.stderr);
     assert.deepEqual(await contents(project), await contents(join(base, 'whole')));

@@ -1,10 +1,11 @@
-/** A task child for the crash test: each attempt leaves a line when it starts, and one when it ends. */
-import { appendFileSync, readFileSync } from 'node:fs';
+/** A task child for the crash tests: each attempt leaves a line when it starts, and one when it ends, which a file can put off. */
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isoInstant } from '../../core/partition.ts';
 import { serveAttempts } from '../../scheduler/executors/serve-attempts.ts';
 import { systemClock } from '../unit/scheduler-fixtures.ts';
+import { heldFile } from './held-file.ts';
 
 serveAttempts({
   clock: systemClock,
@@ -20,6 +21,7 @@ serveAttempts({
         // A busy child does not hear that its scheduler is gone.
         if (task.params.spin === true && tryNumber === 1) while (true) Math.random();
         await sleep(Number(task.params.ms ?? 20));
+        while (existsSync(heldFile(String(settings.folder), `${run.dagId}/${task.id}`))) await sleep(5);
         mark('end');
         return { kind: 'branch', follow: [], because: isoInstant(run.interval.startMs) };
       },

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -8,6 +8,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { RunStore } from '../../scheduler/store/run-store.ts';
 import { systemClock } from '../unit/scheduler-fixtures.ts';
+import { heldFile } from './held-file.ts';
 
 /** A file system of four megabytes, gone with the test; null, with a word, where this user may mount none. */
 function smallDisk(context: TestContext): string | null {
@@ -56,8 +57,13 @@ describe('a scheduler on a disk that runs full', () => {
     const folder = smallDisk(context);
     if (folder === null) return;
     const ballast = join(folder, 'ballast');
+    const held = heldFile(folder, 'child/work');
+    writeFileSync(held, '');
     const first = await schedule(folder, (line) => {
-      if (line === 'child/work running') fill(ballast);
+      if (line !== 'child/work running' || !existsSync(held)) return;
+      fill(ballast);
+      // An empty file: its end gives no room.
+      rmSync(held);
     });
     assert.equal(first.code, 0, first.lines.join('; '));
     assert.ok(first.lines.includes('storage_full'), first.lines.join('; '));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,6 +10,7 @@ import { readProjectLock } from '../../scheduler/project-lock.ts';
 import { lostInARow, MOST_LOST_IN_A_ROW } from '../../scheduler/retry.ts';
 import { RunStore } from '../../scheduler/store/run-store.ts';
 import { systemClock } from '../unit/scheduler-fixtures.ts';
+import { heldFile } from './held-file.ts';
 
 let folder = '';
 const running = new Set<ChildProcess>();
@@ -107,10 +108,14 @@ describe('a scheduler that is killed', () => {
       'parent/last running',
     ];
     for (const moment of moments) {
+      // The run does not end before the kill comes, however late that is.
+      const held = heldFile(folder, moment.split(' ')[0] ?? '');
+      writeFileSync(held, '');
       const victim = launch();
       await victim.said(moment);
       victim.signal('SIGKILL');
       assert.equal(await victim.ended, 'SIGKILL', `it ended before "${moment}": ${victim.lines.join('; ')}`);
+      rmSync(held);
     }
     const last = launch();
     assert.equal(await last.ended, 0);

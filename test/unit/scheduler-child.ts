@@ -1,5 +1,5 @@
 /** A task child for tests of the local executor: what a task does is said by its params. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PipelineError } from '../../core/errors.ts';
@@ -50,9 +50,11 @@ const build: TaskHandler = async (context) => {
       return { kind: 'nothing' };
     case 'hold':
       holdTimeout(true);
-      await sleep(Number(task.params.ms));
+      log.info('held');
+      while (!existsSync(String(task.params.file))) await sleep(5);
       holdTimeout(false);
-      if (task.params.wait === true) await sleep(60_000, null, { signal });
+      log.info('going on');
+      await sleep(60_000, null, { signal });
       return { kind: 'nothing' };
     case 'take back':
       holdTimeout(task.params.held === true);

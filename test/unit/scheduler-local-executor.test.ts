@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, test } from 'node:test';
+import { afterEach, beforeEach, describe, mock, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { JsonObject } from '../../core/types.ts';
 import type { LogLine } from '../../scheduler/control.ts';
@@ -16,7 +16,7 @@ let stateDir = '';
 let executor: LocalExecutor;
 let count = 0;
 
-function open(settings: JsonObject = {}, heldGraceMs = 3000): void {
+function open(settings: JsonObject = {}, heldGraceMs = 60_000): void {
   executor = new LocalExecutor({
     modulePath: fileURLToPath(new URL('./scheduler-child.js', import.meta.url)),
     settings,
@@ -75,7 +75,7 @@ function start(params: JsonObject, rest: { timeoutMs?: number; tryNumber?: numbe
 
 /** Resolves once the attempt has logged the line. */
 async function said({ lines }: Started, event: string): Promise<void> {
-  while (!lines.some((line) => line.event === event)) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (!lines.some((line) => line.event === event)) await new Promise((resolve) => setImmediate(resolve));
 }
 
 async function failure(started: Started) {
@@ -219,9 +219,21 @@ describe('an attempt that has to end', () => {
 describe('an attempt that holds its timeout', () => {
   test('is given that time on top, and what it had left before', async () => {
     await start({}).outcome;
-    assert.equal((await start({ do: 'hold', ms: 2000 }, { timeoutMs: 1500 }).outcome).kind, 'done');
-    const { error } = await failure(start({ do: 'hold', ms: 10, wait: true }, { timeoutMs: 100 }));
-    assert.equal(error.code, 'task_timeout');
+    mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+    try {
+      const file = join(stateDir, 'go-on');
+      const held = start({ do: 'hold', file }, { timeoutMs: 1500 });
+      await said(held, 'held');
+      mock.timers.tick(60_000);
+      writeFileSync(file, '');
+      await said(held, 'going on');
+      mock.timers.tick(1499);
+      assert.equal(await Promise.race([held.outcome, 'under way']), 'under way');
+      mock.timers.tick(1);
+      assert.equal((await failure(held)).error.code, 'task_timeout');
+    } finally {
+      mock.timers.reset();
+    }
   });
 
   test('has a longer grace, in which it can take back what it asked of another machine', async () => {
