@@ -6,13 +6,12 @@ import { join } from 'node:path';
 import { counted } from '../core/counted.ts';
 import { keySafe, parseStagedKey } from '../core/object-keys.ts';
 import { daysOfInterval } from '../core/partition.ts';
-import type { ObjectStore, TaskContext, Warehouse } from '../core/ports.ts';
-import type { MartSpec, Spec } from '../core/spec.ts';
-import type { Publication, PublishedLayer, PublishedTable, Task, TaskOutput } from '../core/types.ts';
+import type { ObjectStore, TaskContext } from '../core/ports.ts';
+import type { Spec } from '../core/spec.ts';
+import type { Publication, PublishedLayer, Task, TaskOutput } from '../core/types.ts';
 import { heldError } from '../storage/hold-file.ts';
 import type { Publications } from '../storage/publications.ts';
-import { martDefinition } from '../transforms/gold/build-gold.ts';
-import { readMartState } from '../transforms/gold/mart-state.ts';
+import { restoreMarts } from '../transforms/gold/restore-marts.ts';
 import { createLogger } from './create-logger.ts';
 import { createHandlers } from './handlers.ts';
 import { openLake } from './lake.ts';
@@ -26,7 +25,7 @@ import { warehouseOpener } from './warehouse.ts';
  * in the warehouse now, so a repeat after a crash completes it and one after success changes nothing.
  */
 export async function followRollback(project: Project, spec: Spec, after: Publication): Promise<string[]> {
-  if (after.layer === 'gold') return restoreMarts(project, spec, after);
+  if (after.layer === 'gold') return restoreGold(project, spec, after);
   return leadsToMarts(project, spec, after.layer) ? rebuild(project, spec, after) : [];
 }
 
@@ -107,7 +106,7 @@ function contextOf(
   };
 }
 
-async function restoreMarts(project: Project, spec: Spec, after: Publication): Promise<string[]> {
+async function restoreGold(project: Project, spec: Spec, after: Publication): Promise<string[]> {
   const { settings } = project;
   const task = servingTasks(project, spec).find(({ kind, layer }) => kind === 'publish' && layer === 'gold');
   if (!task) return [];
@@ -116,36 +115,15 @@ async function restoreMarts(project: Project, spec: Spec, after: Publication): P
   try {
     const warehouse = await warehouseOpener(settings, spec.pipeline, lake)(contextOf(spec, task, after, {}, tempDir));
     try {
-      const lines: string[] = [];
-      for (const mart of spec.marts) lines.push(await restoreMart(warehouse, mart, after.tables[mart.name]));
-      return lines;
+      const done = await restoreMarts(lake.publications, warehouse, spec.marts, after);
+      return done.map(
+        ({ mart, isKnown, restored, removed }) =>
+          `  gold.${mart}  ${isKnown ? `${counted(restored, 'partition')} restored, ${removed} removed` : 'not in this version'}`,
+      );
     } finally {
       await warehouse.close();
     }
   } finally {
     await rm(tempDir, { recursive: true, force: true });
   }
-}
-
-/**
- * The warehouse names a partition by what it was built from where a swap brought it, and by its file where a load did: the
- * published mart knows both names.
- */
-async function restoreMart(warehouse: Warehouse, mart: MartSpec, target: PublishedTable | undefined): Promise<string> {
-  const def = martDefinition(mart);
-  const loaded = await warehouse.loaded('gold', mart.name);
-  if (target === undefined && loaded === 'absent') return `  gold.${mart.name}  not in this version`;
-  await warehouse.ensureTable(def);
-  const held: ReadonlyMap<string, string> = loaded === 'absent' ? new Map() : loaded;
-  const { contents } = readMartState(target);
-  const changed = Object.values(target?.partitions ?? {}).filter(({ value, fingerprint }) => {
-    const name = held.get(value);
-    return name === undefined || (name !== fingerprint && name !== contents[value]);
-  });
-  // A day without rows has no file, but a name where it was built.
-  const removed = [...held].flatMap(([value, name]) =>
-    target?.partitions[value] === undefined && name !== contents[value] ? [value] : [],
-  );
-  await warehouse.loadPartitions(def, changed, removed);
-  return `  gold.${mart.name}  ${counted(changed.length, 'partition')} restored, ${removed.length} removed`;
 }

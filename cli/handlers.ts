@@ -114,7 +114,7 @@ async function pipelineHandlers(settings: Settings, pipeline: string): Promise<M
     publish: async () => (await LOAD.publish()).createPublishHandler({ publications }),
     'publish.gold': async () => {
       const publish = (await LOAD.publish()).createPublishHandler({ publications });
-      return (await LOAD.publishGold()).createPublishGoldHandler({ openWarehouse, publish });
+      return (await LOAD.publishGold()).createPublishGoldHandler({ publications, openWarehouse, publish });
     },
   };
 }

@@ -11,6 +11,7 @@ import { createPublishHandler } from '../../storage/publish-handler.ts';
 import { createBuildGoldHandler } from '../../transforms/gold/build-gold.ts';
 import { createLoadHandler } from '../../transforms/gold/load.ts';
 import { createPublishGoldHandler } from '../../transforms/gold/publish-gold.ts';
+import { restoreMarts } from '../../transforms/gold/restore-marts.ts';
 import { EnrichedLake } from './enriched-lake.ts';
 import { openMemoryStore } from './memory-store.ts';
 import { queryRows } from './query-rows.ts';
@@ -84,10 +85,15 @@ export class GoldLake {
     const publish: TaskHandler = async (context) => {
       crashAt(run, 'before publish');
       const output = await createPublishHandler({ publications: this.lake.publications })(context);
+      if (run.meanwhile?.at === 'after publish') await run.meanwhile.act();
       crashAt(run, 'after publish');
       return output;
     };
-    const handler = createPublishGoldHandler({ openWarehouse: this.#opener(run), publish });
+    const handler = createPublishGoldHandler({
+      publications: this.lake.publications,
+      openWarehouse: this.#opener(run),
+      publish,
+    });
     return handler(await this.#context('publish', 'gold', tables, run, outputs));
   }
 
@@ -97,6 +103,19 @@ export class GoldLake {
     for (const { name } of this.#spec.marts) staged.push(await this.build(name, run));
     await this.publish(staged, run);
     return staged;
+  }
+
+  /** As `assay rollback gold` does. */
+  async rollBack(toSequence: number): Promise<void> {
+    const { publications } = this.lake;
+    const shown = await publications.rollback('gold', toSequence, { dagId: 'rollback', runId: `to-${toSequence}` });
+    const context = await this.#context('publish', 'gold', [], { runDate: '2025-03-01' }, {});
+    const warehouse = await this.#opener({ runDate: '2025-03-01' })(context);
+    try {
+      await restoreMarts(publications, warehouse, this.#spec.marts, shown);
+    } finally {
+      await warehouse.close();
+    }
   }
 
   /** Rows of a query over what is published, as text. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { PipelineError } from '../../core/errors.ts';
-import { type GoldLake, martOf, withGoldLake } from '../fixtures-support/gold-lake.ts';
+import { CrashError, type GoldLake, martOf, withGoldLake } from '../fixtures-support/gold-lake.ts';
 
 const TOTAL = martOf({
   name: 'fct_total',
@@ -90,4 +90,76 @@ describe('two runs of the marts at once', () => {
       assert.deepEqual(await gold.query(ROWS), [['web', '1']]);
     });
   });
+
+  test('older rows that are loaded late do not stay over those that readers see', async () => {
+    await withGoldLake([TOTAL], async (gold) => {
+      await publishOrders(gold, ['web']);
+      const act = (): Promise<void> => publishOrders(gold, ['web', 'phone']);
+      const late = { runDate: '2025-03-01', meanwhile: { at: 'before loadPartitions', act: once(act) } } as const;
+      const output = await gold.load('enriched', 'int_orders', late);
+      assert.deepEqual(await gold.inWarehouse('SELECT channel FROM enriched.int_orders ORDER BY 1'), [
+        ['phone'],
+        ['web'],
+      ]);
+      assert.ok(output.kind === 'loaded');
+      assert.deepEqual(
+        output.receipts.map(({ rows, changed }) => [rows, changed]),
+        [
+          [1, true],
+          [2, true],
+        ],
+      );
+    });
+  });
+
+  test('a mart whose input is published again while it is loaded is built on what readers see', async () => {
+    await withGoldLake([TOTAL], async (gold) => {
+      await publishOrders(gold, ['web']);
+      const act = (): Promise<void> => publishOrders(gold, ['web', 'phone']);
+      const late = { runDate: '2025-03-01', meanwhile: { at: 'before loadPartitions', act: once(act) } } as const;
+      await gold.publish([await gold.build('fct_total', late)], late);
+      assert.deepEqual(await gold.inWarehouse('SELECT channel, orders FROM gold.fct_total ORDER BY 1'), [
+        ['phone', '1'],
+        ['web', '1'],
+      ]);
+    });
+  });
 });
+
+describe('a version of gold that is replaced before its marts are swapped', () => {
+  test('does not come into the warehouse where gold was rolled back', async () => {
+    await withGoldLake([TOTAL], async (gold) => {
+      await publishOrders(gold, ['web']);
+      await gold.run({ runDate: '2025-03-01' });
+      await publishOrders(gold, ['web', 'phone']);
+      const act = (): Promise<void> => gold.rollBack(1);
+      await gold.run({ runDate: '2025-03-02', meanwhile: { at: 'after publish', act } });
+      assert.deepEqual(await gold.query(ROWS), [['web', '1']]);
+      assert.deepEqual(await gold.inWarehouse('SELECT channel, orders FROM gold.fct_total ORDER BY 1'), [['web', '1']]);
+      assert.deepEqual((await gold.gold())?.revertsTo, 1);
+    });
+  });
+
+  test('does not come there by a retry either', async () => {
+    await withGoldLake([TOTAL], async (gold) => {
+      await publishOrders(gold, ['web']);
+      await gold.run({ runDate: '2025-03-01' });
+      await publishOrders(gold, ['web', 'phone']);
+      const staged = await gold.build('fct_total', { runDate: '2025-03-02' });
+      await assert.rejects(gold.publish([staged], { runDate: '2025-03-02', crash: 'after publish' }), CrashError);
+      await gold.rollBack(1);
+      await gold.publish([staged], { runDate: '2025-03-02' });
+      assert.deepEqual(await gold.query(ROWS), [['web', '1']]);
+      assert.deepEqual(await gold.inWarehouse('SELECT channel, orders FROM gold.fct_total ORDER BY 1'), [['web', '1']]);
+    });
+  });
+});
+
+function once(act: () => Promise<unknown>): () => Promise<unknown> {
+  let isDone = false;
+  return async () => {
+    if (isDone) return;
+    isDone = true;
+    await act();
+  };
+}

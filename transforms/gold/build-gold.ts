@@ -3,7 +3,6 @@
 import { resolve } from 'node:path';
 import { counted } from '../../core/counted.ts';
 import { PipelineError } from '../../core/errors.ts';
-import { canonicalJson } from '../../core/fingerprint.ts';
 import { hivePartition } from '../../core/partition.ts';
 import { heldTables } from '../../core/pinned-inputs.ts';
 import type {
@@ -21,7 +20,7 @@ import { stagePartitions } from '../../core/stage-partitions.ts';
 import type { DataPartition, JsonObject, PublishedLayer, PublishedTable, StagedTable } from '../../core/types.ts';
 import { type MartState, martState, readMartState } from './mart-state.ts';
 import { type Contents, expectedContents, logicFingerprint, type MartInput, partitionsToBuild } from './plan-mart.ts';
-import { mirrorTable, readVisible, tableDefinition, type VisibleTable } from './published-tables.ts';
+import { hasSameContent, mirrorVisible, readVisible, type VisibleTable } from './published-tables.ts';
 
 export interface BuildGoldDeps {
   readonly publications: PublicationStore;
@@ -95,18 +94,17 @@ async function prepareInputs(
     if (layer === 'bronze') throw new Error(`mart ${mart.name} reads bronze.${table}, which is never loaded`);
     return { layer, name: table };
   });
-  const read = await readVisible(deps.publications, wanted);
   const inputs: MartInput[] = [];
   const versions: { [layer in PublishedLayer]?: number } = {};
-  for (const visible of read) {
+  const mirrored = await mirrorVisible(deps.publications, warehouse, context.spec, wanted);
+  for (const { visible, before, receipts } of mirrored) {
     const { layer, name, published, sequence } = visible;
-    const before = await warehouse.loaded(layer, name);
-    const receipts = await mirrorTable(warehouse, tableDefinition(context.spec, visible), published, before);
     const loaded = receipts === null ? before : await warehouse.loaded(layer, name);
     if (loaded === 'absent') throw new Error(`${layer}.${name} is absent right after it was loaded`);
     inputs.push({ layer, table: name, partitionKey: published.partitionKey, loaded });
     versions[layer] = sequence;
   }
+  const read = mirrored.map(({ visible }) => visible);
   return { inputs, read, versions };
 }
 
@@ -123,8 +121,7 @@ async function assertStillPublished(
   for (const before of read) {
     const now = visible.find(({ layer, name }) => layer === before.layer && name === before.name);
     if (now === undefined) throw new Error(`${before.layer}.${before.name} was asked for and not answered`);
-    const isSame = now.sequence === before.sequence || contentOf(now) === contentOf(before);
-    if (isSame) continue;
+    if (hasSameContent(before, now)) continue;
     throw new PipelineError(
       'state_conflict',
       `${before.layer}.${before.name} was published again, in version ${now.sequence}, while ${mart.name} was built from version ` +
@@ -133,9 +130,6 @@ async function assertStillPublished(
     );
   }
 }
-
-const contentOf = ({ published }: VisibleTable): string =>
-  canonicalJson(Object.values(published.partitions).map(({ value, fingerprint }) => [value, fingerprint]));
 
 /** Null where warehouse and publication both have what they should. */
 function planBuild(

@@ -3,7 +3,7 @@ import { counted } from '../../core/counted.ts';
 import { heldTables } from '../../core/pinned-inputs.ts';
 import type { OpenWarehouse, PublicationReader, TaskContext, TaskHandler } from '../../core/ports.ts';
 import type { PublishedLayer } from '../../core/types.ts';
-import { mirrorTable, readVisible, tableDefinition } from './published-tables.ts';
+import { mirrorVisible } from './published-tables.ts';
 
 export interface LoadDeps {
   readonly publications: PublicationReader;
@@ -25,13 +25,13 @@ export function createLoadHandler(deps: LoadDeps): TaskHandler {
       context.log.info(`${layer}.${table} stays as it is, because this run holds it back`);
       return { kind: 'loaded', receipts: [] };
     }
-    const [visible] = await readVisible(deps.publications, [{ layer, name: table }]);
-    if (!visible) throw new Error(`task ${context.task.id} asked for one table and got none`);
     const warehouse = await deps.openWarehouse(context);
     try {
-      const def = tableDefinition(context.spec, visible);
-      const loaded = await warehouse.loaded(def.dataset, def.table);
-      const receipts = (await mirrorTable(warehouse, def, visible.published, loaded)) ?? [];
+      const wanted = [{ layer, name: table }];
+      const [mirrored] = await mirrorVisible(deps.publications, warehouse, context.spec, wanted);
+      if (!mirrored) throw new Error(`task ${context.task.id} asked for one table and got none`);
+      const { visible } = mirrored;
+      const receipts = mirrored.receipts ?? [];
       const changed = receipts.filter((receipt) => receipt.changed);
       context.log.info(`${visible.layer}.${visible.name}: ${counted(changed.length, 'partition')} loaded`, {
         sequence: visible.sequence,

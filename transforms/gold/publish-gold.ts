@@ -2,17 +2,26 @@
 import { PipelineError } from '../../core/errors.ts';
 import { mapParallel } from '../../core/map-parallel.ts';
 import { stagedTable } from '../../core/pinned-inputs.ts';
-import type { MartBuild, OpenWarehouse, TaskContext, TaskHandler, Warehouse } from '../../core/ports.ts';
+import type {
+  MartBuild,
+  OpenWarehouse,
+  PublicationReader,
+  TaskContext,
+  TaskHandler,
+  Warehouse,
+} from '../../core/ports.ts';
 import type { MartSpec } from '../../core/spec.ts';
 import type { StagedTable } from '../../core/types.ts';
 import { martDefinition } from './build-gold.ts';
 import { readMartState } from './mart-state.ts';
 import { partitionsToBuild } from './plan-mart.ts';
+import { restoreMarts } from './restore-marts.ts';
 
 /** Looks at a warehouse in the cloud wait for their answers side by side. */
 const MARTS_AT_ONCE = 8;
 
 export interface PublishGoldDeps {
+  readonly publications: PublicationReader;
   readonly openWarehouse: OpenWarehouse;
   /** Publishes a layer in the lake: looks at the gate, moves the pointer. */
   readonly publish: TaskHandler;
@@ -44,11 +53,28 @@ export function createPublishGoldHandler(deps: PublishGoldDeps): TaskHandler {
     try {
       await swap(warehouse, changed);
       context.log.info(`gold: ${changed.length} marts swapped in the warehouse`);
+      await followWhoeverIsShown(deps, context, warehouse, output.publication.sequence);
       return { ...output, jobs: warehouse.jobs() };
     } finally {
       await warehouse.close();
     }
   };
+}
+
+/**
+ * Gold may be rolled back, or published by another run, between this run's pointer and its swap, which then lays older marts
+ * over newer ones. Whoever moves the pointer writes to the warehouse only afterwards, so a look after the swap is enough.
+ */
+async function followWhoeverIsShown(
+  { publications }: PublishGoldDeps,
+  { log, spec }: TaskContext,
+  warehouse: Warehouse,
+  sequence: number,
+): Promise<void> {
+  const shown = await publications.current('gold');
+  if (shown === null || shown.sequence === sequence) return;
+  await restoreMarts(publications, warehouse, spec.marts, shown);
+  log.warn(`gold: readers see version ${shown.sequence} by now, and the warehouse was brought to it`);
 }
 
 function stagedMarts(context: TaskContext): readonly StagedMart[] {

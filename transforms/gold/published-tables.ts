@@ -1,5 +1,6 @@
 /** The current publication of a layer -> a table's definition in the warehouse, and the warehouse made equal to it. */
 import { PipelineError } from '../../core/errors.ts';
+import { canonicalJson } from '../../core/fingerprint.ts';
 import type { PublicationReader, Warehouse, WarehouseTableDef } from '../../core/ports.ts';
 import type { ColumnNote, Spec, WarehouseSpec } from '../../core/spec.ts';
 import type { LoadReceipt, PublishedLayer, PublishedTable } from '../../core/types.ts';
@@ -86,6 +87,64 @@ function declaredTable(spec: Spec, layer: PublishedLayer, name: string): Declare
     }
   }
 }
+
+export interface MirroredTable {
+  readonly visible: VisibleTable;
+  /** What the warehouse had of it when it was looked at. */
+  readonly before: Awaited<ReturnType<Warehouse['loaded']>>;
+  /** Of all that was loaded; null where the warehouse was left as it is. */
+  readonly receipts: readonly LoadReceipt[] | null;
+}
+
+/**
+ * Makes tables of the warehouse equal to what readers of the lake see. Where another version is shown once that is done, these may
+ * be older rows over those of a run that was faster: then they are made equal to that one.
+ *
+ * @throws PipelineError `publication_not_found`, `warehouse_schema`, `warehouse_rejected`, `warehouse_unavailable`
+ */
+export async function mirrorVisible(
+  publications: PublicationReader,
+  warehouse: Warehouse,
+  spec: Spec,
+  tables: readonly Pick<VisibleTable, 'layer' | 'name'>[],
+): Promise<readonly MirroredTable[]> {
+  const earlier = new Map<string, readonly LoadReceipt[]>();
+  for (;;) {
+    const mirrored: MirroredTable[] = [];
+    for (const visible of await readVisible(publications, tables)) {
+      const def = tableDefinition(spec, visible);
+      const before = await warehouse.loaded(def.dataset, def.table);
+      const receipts = await mirrorTable(warehouse, def, visible.published, before);
+      mirrored.push({ visible, before, receipts });
+    }
+    const isWritten = mirrored.some(({ receipts }) => receipts !== null);
+    if (!isWritten || areShown(mirrored, await readVisible(publications, tables))) {
+      return mirrored.map((one) => ({ ...one, receipts: joined(earlier.get(nameOf(one)), one.receipts) }));
+    }
+    for (const one of mirrored) earlier.set(nameOf(one), joined(earlier.get(nameOf(one)), one.receipts) ?? []);
+  }
+}
+
+const nameOf = ({ visible: { layer, name } }: MirroredTable): string => `${layer}.${name}`;
+
+function joined(
+  earlier: readonly LoadReceipt[] | undefined,
+  more: readonly LoadReceipt[] | null,
+): readonly LoadReceipt[] | null {
+  return earlier === undefined ? more : [...earlier, ...(more ?? [])];
+}
+
+const areShown = (mirrored: readonly MirroredTable[], now: readonly VisibleTable[]): boolean =>
+  mirrored.every(({ visible }, at) => {
+    const shown = now[at];
+    return shown !== undefined && hasSameContent(visible, shown);
+  });
+
+export const hasSameContent = (one: VisibleTable, other: VisibleTable): boolean =>
+  one.sequence === other.sequence || contentOf(one) === contentOf(other);
+
+const contentOf = ({ published }: VisibleTable): string =>
+  canonicalJson(Object.values(published.partitions).map(({ value, fingerprint }) => [value, fingerprint]));
 
 /**
  * Loads every published partition that the warehouse lacks or has in another version, and removes those that are published
