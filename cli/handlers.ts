@@ -1,6 +1,5 @@
 /** Settings -> the table task kind → handler. The code of each, with the engine that it needs, loads for its first task. */
-import { resolve } from 'node:path';
-import { gateSettings, landingFolder } from '../config/project-paths.ts';
+import { gateSettings, isSwitchedOn, landingFiles } from '../config/project-paths.ts';
 import type { Settings } from '../config/settings.ts';
 import type { TaskHandler, TaskHandlers } from '../core/ports.ts';
 import type { TaskOutput } from '../core/types.ts';
@@ -79,7 +78,7 @@ async function pipelineHandlers(settings: Settings, pipeline: string): Promise<M
   const gates = gateSettings(settings);
   const duckdb = { memoryLimit: values['engine.duckdb.memory_limit'], threads: values['engine.threads'] };
   const openWarehouse = warehouseOpener(settings, pipeline, lake);
-  const landing = { path: (relative: string) => resolve(landingFolder(settings, pipeline), relative) };
+  const landing = landingFiles(settings, pipeline);
   const reading = { lake: lake.files, publications, duckdb };
   return {
     'pin.bronze': async () =>
@@ -123,7 +122,7 @@ async function pipelineHandlers(settings: Settings, pipeline: string): Promise<M
 function shortCircuit(settings: Settings): TaskHandler {
   return async ({ task }): Promise<TaskOutput> => {
     const key = String(task.params.setting) as keyof Settings['values'];
-    const proceed = settings.values[key] === true;
+    const proceed = isSwitchedOn(settings, task);
     const origin = settings.sources[key]?.[0]?.origin ?? 'unknown';
     return { kind: 'short_circuit', proceed, because: `${key} is ${proceed ? 'on' : 'off'} (${origin})` };
   };

@@ -67,7 +67,7 @@ program
 program
   .command('run')
   .argument('<dag>', 'DAG to run')
-  .description('run a DAG here and follow it; an existing run is cleared and run again')
+  .description('run a DAG here and follow it; a run that exists runs again where anything has changed')
   .addOption(day('--date', 'one day'))
   .addOption(day('--from', 'first of several days'))
   .addOption(day('--to', 'last of several days, included'))

@@ -1,18 +1,17 @@
 /** Runs that ended and the project as it is -> whether running them again could change anything. Reads names, sizes and manifests only. */
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { gateSettings } from '../config/project-paths.ts';
+import { gateSettings, isSwitchedOn, landingFiles } from '../config/project-paths.ts';
 import { PipelineError } from '../core/errors.ts';
 import { canonicalJson } from '../core/fingerprint.ts';
-import { daysOfInterval } from '../core/partition.ts';
 import type { DagRun, PinnedInputs, Report, TaskInstance } from '../core/types.ts';
 import type { ReadControl } from '../scheduler/run-reader.ts';
 import type { DagVersion } from '../scheduler/store/run-store.ts';
-import { createLogger } from './create-logger.ts';
 import { findRun, type RunOutcome, type WantedRun } from './follow-run.ts';
 import { openLake } from './lake.ts';
 import { openReader } from './open-reader.ts';
 import type { Project } from './project.ts';
+import { runFacts, warehouseStands } from './warehouse-stands.ts';
 
 /**
  * The first of the wanted runs, as far as each was done before and nothing has changed since. Takes no lock and starts nothing:
@@ -42,8 +41,9 @@ export async function unchangedRuns(
 }
 
 /**
- * True only where the DAG's text, its settings and every bronze partition that the run pinned are as they were, and the layers that it
- * read and published have not moved since. Anything else, and anything unknown, is false.
+ * True only where the DAG's text, its settings, its landing files and every bronze partition that the run pinned are as they were, the
+ * layers that it read and published have not moved since, and the warehouse holds what it loaded. Anything else is false; so is
+ * anything unknown, but for a warehouse that cannot be asked.
  */
 export async function unchangedSince(
   project: Project,
@@ -52,14 +52,24 @@ export async function unchangedSince(
   reader: Pick<ReadControl, 'listTaskInstances'>,
 ): Promise<boolean> {
   if (run.dagFingerprint !== version.dag.fingerprint) return false;
-  if (version.spec.tables.some((table) => table.source.landing !== null)) return false;
   const instances = await reader.listTaskInstances(run.dagId, run.runId);
   if (instances.some(({ state }) => state !== 'success' && state !== 'skipped')) return false;
   return (
+    switchesStand(project, version, instances) &&
     (await gatesStand(project, instances)) &&
     (await publicationsStand(project, version, instances)) &&
-    (await bronzeStands(project, version, run, instances))
+    (await bronzeStands(project, version, run, instances)) &&
+    (await warehouseStands(project, version, run, instances))
   );
+}
+
+/** What a setting let pass or skipped then, it does now. */
+function switchesStand({ settings }: Project, { dag }: DagVersion, instances: readonly TaskInstance[]): boolean {
+  const outputs = new Map(instances.map(({ taskId, output }) => [taskId, output]));
+  return dag.tasks.every((task) => {
+    const output = outputs.get(task.id);
+    return output?.kind !== 'short_circuit' || output.proceed === isSwitchedOn(settings, task);
+  });
 }
 
 /** The reports say under which gates they were written. */
@@ -99,36 +109,23 @@ async function bronzeStands(
   run: DagRun,
   instances: readonly TaskInstance[],
 ): Promise<boolean> {
-  const { createPinBronzeHandler } = await import('../transforms/bronze/pin-bronze.ts');
-  const lake = await openLake(project.settings, version.spec.pipeline);
-  const pin = createPinBronzeHandler({
-    bronze: lake.bronzeStore,
-    publications: lake.publications,
-    strictForeignKeys: project.settings.values.strict_foreign_keys,
-  });
-  const days = daysOfInterval(run.interval, version.dag.timezone);
-  for (const task of version.dag.tasks.filter(({ kind, layer }) => kind === 'pin' && layer === 'bronze')) {
+  const [{ pinBronze }, { hasLanded }] = await Promise.all([
+    import('../transforms/bronze/pin-bronze.ts'),
+    import('../transforms/bronze/landed-files.ts'),
+  ]);
+  const { spec, dag } = version;
+  const { bronzeStore, publications } = await openLake(project.settings, spec.pipeline);
+  const facts = runFacts(dag, run);
+  const landing = landingFiles(project.settings, spec.pipeline);
+  const strictForeignKeys = project.settings.values.strict_foreign_keys;
+  for (const task of dag.tasks.filter(({ kind, layer }) => kind === 'pin' && layer === 'bronze')) {
     const before = instances.find(({ taskId }) => taskId === task.id)?.output;
     if (before?.kind !== 'pinned') return false;
-    const now = await pin({
-      spec: version.spec,
-      task,
-      run: {
-        dagId: run.dagId,
-        runId: run.runId,
-        interval: run.interval,
-        firstDay: days.first,
-        runDate: days.last,
-        conf: run.conf,
-      },
-      tryNumber: 1,
-      outputs: {},
-      log: createLogger('silent'),
-      signal: new AbortController().signal,
-      tempDir: '',
-      holdTimeout: () => {},
-    });
-    if (now.kind !== 'pinned' || !sameInterval(before.pinned, now.pinned, version)) return false;
+    for (const table of spec.tables.filter(({ name }) => task.tables.includes(name)))
+      if (!(await hasLanded(bronzeStore, landing, table, facts.runDate))) return false;
+    const deps = { bronze: bronzeStore, publications, strictForeignKeys };
+    const now = await pinBronze(deps, { spec, task, run: facts });
+    if (!sameInterval(before.pinned, now, version)) return false;
   }
   return true;
 }

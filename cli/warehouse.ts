@@ -11,16 +11,21 @@ import { connected } from './sandbox-connection.ts';
 import { systemClock } from './system-clock.ts';
 
 /** @throws PipelineError `setting_invalid` where the environment lacks a setting */
-export function warehouseOpener(settings: Settings, pipeline: string, lake: Lake): OpenWarehouse {
+export function warehouseOpener(
+  settings: Settings,
+  pipeline: string,
+  lake: Lake,
+  options: { readonly lockWaitMs?: number } = {},
+): OpenWarehouse {
   switch (settings.values['warehouse.kind']) {
     case 'duckdb':
-      return duckDbOpener(settings, lake);
+      return duckDbOpener(settings, lake, options);
     case 'bigquery':
       return bigQueryOpener(settings, pipeline, lake);
   }
 }
 
-function duckDbOpener(settings: Settings, lake: Lake): OpenWarehouse {
+function duckDbOpener(settings: Settings, lake: Lake, options: { readonly lockWaitMs?: number }): OpenWarehouse {
   return async ({ signal }) => {
     const { openDuckDbWarehouse } = await import('../serving/duckdb/warehouse.ts');
     return openDuckDbWarehouse({
@@ -29,6 +34,7 @@ function duckDbOpener(settings: Settings, lake: Lake): OpenWarehouse {
       memoryLimit: settings.values['engine.duckdb.memory_limit'],
       threads: settings.values['engine.threads'],
       signal,
+      ...options,
     });
   };
 }

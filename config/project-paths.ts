@@ -2,11 +2,16 @@
 import { resolve } from 'node:path';
 import type { GateSettings } from '../core/ports.ts';
 import type { Spec } from '../core/spec.ts';
-import type { TaskDefaults } from '../core/types.ts';
+import type { Task, TaskDefaults } from '../core/types.ts';
 import type { Settings } from './settings.ts';
 
-export const landingFolder = (settings: Settings, pipeline: string): string =>
+const landingFolder = (settings: Settings, pipeline: string): string =>
   resolve(settings.root, named(settings.values['landing.base_path'], pipeline));
+
+/** Where a pipeline's landing files lie, by their path in the spec. */
+export const landingFiles = (settings: Settings, pipeline: string): { path(relative: string): string } => ({
+  path: (relative) => resolve(landingFolder(settings, pipeline), relative),
+});
 
 /** Run store, logs, temporary files, lock. */
 export const stateFolder = (settings: Settings): string => resolve(settings.root, settings.values['state.path']);
@@ -32,6 +37,10 @@ export function gateSettings({ values }: Settings): GateSettings {
     strictForeignKeys: values.strict_foreign_keys,
   };
 }
+
+/** Whether the setting that a `short_circuit` task names lets pass what follows it. */
+export const isSwitchedOn = ({ values }: Settings, { params }: Pick<Task, 'params'>): boolean =>
+  values[String(params.setting) as keyof typeof values] === true;
 
 export function taskDefaults({ values }: Settings): TaskDefaults {
   return {

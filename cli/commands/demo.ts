@@ -31,6 +31,7 @@ import { type GlobalFlags, openProject, type Project, requireDag } from '../proj
 import { connected, runningSandbox, sandboxFolder } from '../sandbox-connection.ts';
 import { number } from '../task-words.ts';
 import { printLines, table } from '../terminal.ts';
+import { noteWarehouse, warehouseStands } from '../warehouse-stands.ts';
 
 interface DemoFlags {
   readonly ordersPerDay: string;
@@ -200,7 +201,8 @@ async function generate(bronzeDir: string, options: DemoFlags): Promise<DemoPlan
 
 /** All days but the last as one run, then the last as a daily run; stops after a run that did not succeed. */
 async function runAll(project: Project, plan: DemoPlan): Promise<readonly RunOutcome[]> {
-  const { dag } = requireDag(project, DAG);
+  const version = requireDag(project, DAG);
+  const { dag } = version;
   const history =
     plan.days > 1 ? wantedRuns(dag, { from: plan.firstDay, to: addDays(plan.lastDay, -1), asOneRun: true }) : [];
   const daily = wantedRuns(dag, { date: plan.lastDay });
@@ -210,10 +212,14 @@ async function runAll(project: Project, plan: DemoPlan): Promise<readonly RunOut
   using _watching = await watch(running.scheduler, project);
   const outcomes: RunOutcome[] = [];
   for (const one of wanted) {
-    const outcome = await runAndFollow(running.scheduler, DAG, one, { isUnchanged: async () => true });
+    const outcome = await runAndFollow(running.scheduler, DAG, one, {
+      isUnchanged: async (before) =>
+        warehouseStands(project, version, before, await running.scheduler.listTaskInstances(DAG, before.runId)),
+    });
     outcomes.push(outcome);
     if (outcome.run.state !== 'success') break;
   }
+  await noteWarehouse(project, version, outcomes.at(-1));
   return outcomes;
 }
 

@@ -18,6 +18,7 @@ import { onInterrupt } from '../interrupt.ts';
 import { type GlobalFlags, openProject, type Project, requireDag } from '../project.ts';
 import { printJson, printLines } from '../terminal.ts';
 import { unchangedRuns, unchangedSince } from '../unchanged-since.ts';
+import { noteWarehouse } from '../warehouse-stands.ts';
 
 interface RunOptions extends DateOptions {
   readonly force?: boolean;
@@ -40,6 +41,7 @@ export async function run(flags: GlobalFlags, dagId: string, options: RunOptions
   const done = options.force || holder ? [] : await unchangedRuns(project, version, wanted);
   const left = wanted.slice(done.length);
   const outcomes = left.length === 0 ? done : [...done, ...(await runHere(project, version, left, options))];
+  await noteWarehouse(project, version, outcomes.at(-1));
   if (options.json) printJson(outcomes);
   else {
     printLines(outcomes.flatMap((outcome) => outcomeLines(version.dag, outcome)));

@@ -92,6 +92,21 @@ describe('assay demo --env sandbox', () => {
     assert.equal(newest?.sequence, 2);
   });
 
+  test('looks whether the tables are still in the warehouse, and builds again one that is not', async () => {
+    const args = ['run', 'ecom_silver_to_gold_pipeline', '--date', '2025-10-03', '--warning-only', ...SANDBOX];
+    const [url = ''] = await sandbox.said(/http:\/\/[\d.]+:\d+/);
+    const table = new URL(
+      '/bigquery/v2/projects/assay-sandbox/datasets/ecommerce_gold/tables/fct_daily_dashboard',
+      url,
+    );
+    assert.equal((await fetch(table, { method: 'DELETE' })).status, 204);
+    const again = await assay(args, { cwd: cloud });
+    assert.equal(again.code, 0, again.stdout + again.stderr);
+    assert.match(again.stderr, /gold_marts_build\.fct_daily_dashboard {2}success {2}\S+ s {2}\d+ rows/);
+    assert.equal((await fetch(table)).status, 200);
+    assert.match((await assay(args, { cwd: cloud })).stdout, /nothing has changed/);
+  });
+
   test('rolls gold and its tables in the warehouse back while a server has the project', async () => {
     const days = async (): Promise<readonly string[]> =>
       rowsOf('fct_daily_dashboard', cloud, ...SANDBOX).then((rows) => rows.map((row) => row.slice(0, 40)));

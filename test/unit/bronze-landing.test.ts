@@ -109,6 +109,34 @@ describe('ingest landing', () => {
     ]);
   });
 
+  test('content that comes back after other content counts again, once', async () => {
+    await using lake = await BaseLake.open();
+    for (const day of ['2025-10-08', '2025-10-09']) {
+      for (const name of ['first', 'other', 'first', 'first']) {
+        await land(lake, `id,name\n1,${name}\n`);
+        await lake.run(spec, day);
+        assert.deepEqual(await lake.silver('customers', 'id, name'), [{ id: 1, name }]);
+      }
+    }
+    const parts = (await bronzeKeys(lake)).filter((key) => key.endsWith('.parquet'));
+    assert.deepEqual(
+      parts.map((key) => key.replace('customers/ingest_dt=2025-10-', '')),
+      [
+        '08/part-0000.parquet',
+        '08/part-0001.parquet',
+        '08/part-0002.parquet',
+        '09/part-0000.parquet',
+        '09/part-0001.parquet',
+      ],
+    );
+    await lake.pin(spec, '2025-10-08', '2025-10-08');
+    assert.equal(
+      (await bronzeKeys(lake)).length,
+      parts.length + 2,
+      'what a later day has is not delivered to an earlier one',
+    );
+  });
+
   test('a part without a manifest, left by a crash, is written again', async () => {
     await using lake = await BaseLake.open();
     await lake.writeObject('customers/ingest_dt=2025-10-08/part-0000.parquet', 'half a file');
@@ -139,6 +167,11 @@ describe('ingest landing', () => {
       ['id,name\n1,"abc\n2,d\n', /line 2: Value with unterminated quote/],
       ['id,id\n1,2\n', /line 1, column 2: “id” stands there twice/],
       ['id,\n1,2\n', /line 1, column 2: the header has no name/],
+      [
+        'name\nann\n',
+        /line 1: the header has no column “id”, which silver\.customers requires\. It has: name\. Correct/,
+      ],
+      ['id;name\n1;a\n', /It has: id;name\. If “;” stands between values, set source\.landing\.delimiter: ";" in /],
       ['id,batch_id\n1,2\n', /“batch_id” is the name of a lineage column/],
       [Uint8Array.from([0x69, 0x64, 0x2c, 0x6e, 0x0a, 0x31, 0x2c, 0xe9, 0x0a]), /line 2: Invalid unicode/],
       [Uint8Array.from([0x1f, 0x8b, 0x08, 0x00, 0xff]), /line 1: (not UTF-8|binary content)/],

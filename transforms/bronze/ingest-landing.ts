@@ -1,30 +1,24 @@
 /** A landed CSV or TSV file -> one more Parquet file of bronze, all columns as text, with lineage and manifest; once per content. */
 
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { counted } from '../../core/counted.ts';
 import { PipelineError } from '../../core/errors.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
-import { hivePartition, isoInstant } from '../../core/partition.ts';
+import { isoInstant } from '../../core/partition.ts';
 import type { ObjectStore, TaskContext } from '../../core/ports.ts';
-import type { LandingSpec, TableSpec } from '../../core/spec.ts';
+import type { ColumnSpec, LandingSpec, TableSpec } from '../../core/spec.ts';
 import { DuckDbSession } from '../../engine/duckdb-session.ts';
 import { identifier, literal } from '../../engine/sql-text.ts';
-import { MANIFEST_NAME, type ManifestFile, ownFiles, renderManifest } from './bronze-manifest.ts';
-
-/** Where landing files lie on this machine. */
-export interface LandingFiles {
-  path(relative: string): string;
-}
+import { MANIFEST_NAME, type ManifestFile, renderManifest } from './bronze-manifest.ts';
+import { batchOf, isLanded, type LandingFiles, landedFolder, readManifests, sha256OfFile } from './landed-files.ts';
 
 /** Beyond this a header is no header. */
 const HEADER_BYTES = 65_536;
 const LINEAGE = ['batch_id', 'ingestion_ts', 'event_id', 'source_file', 'row_number'];
 
 /**
- * Writes `<table>/<key>=<run date>/part-NNNN.parquet`, then its manifest; a file whose content is in bronze already changes nothing.
+ * Writes `<table>/<key>=<run date>/part-NNNN.parquet`, then its manifest; a file whose content was delivered last changes nothing.
  * `ingestion_ts` is the interval's end, a millisecond later for each further file of the day, so that the newest delivery wins.
  * A crash between file and manifest is healed by the next call, which writes the same part again.
  *
@@ -46,16 +40,14 @@ export async function ingestLanding(
   }
   const localPath = landing.path(spec.path);
   const names = await readHeader(localPath, spec, table);
-  const batchId = `batch_${(await sha256OfFile(localPath)).slice(0, 32)}`;
+  const batchId = await batchOf(localPath);
   const manifests = await readManifests(bronze, table);
-  if ([...manifests.values()].some((files) => files.some((file) => file.batchId === batchId))) {
+  const folder = landedFolder(table, context.run.runDate);
+  if (isLanded(batchId, manifests, folder)) {
     context.log.info(`${spec.path} is in bronze already`, { table: table.name, batchId });
     return;
   }
 
-  const partition =
-    table.source.partitionKey === null ? '' : hivePartition(table.source.partitionKey, context.run.runDate);
-  const folder = partition === '' ? table.source.table : `${table.source.table}/${partition}`;
   const earlier = manifests.get(`${folder}/${MANIFEST_NAME}`) ?? [];
   const createdAt = isoInstant(context.run.interval.endMs + earlier.length);
   const part = join(context.tempDir, `landing-${table.name}.parquet`);
@@ -70,7 +62,7 @@ export async function ingestLanding(
   await bronze.writeFile(file.path, part);
   const manifest = renderManifest({
     table: table.source.table,
-    partition,
+    partition: folder.slice(table.source.table.length + 1),
     batchId,
     createdAt,
     files: [...earlier, file],
@@ -83,17 +75,6 @@ export async function ingestLanding(
     batchId,
     rows,
   });
-}
-
-/** Files of our manifests below the table, by manifest key. */
-async function readManifests(bronze: ObjectStore, table: TableSpec): Promise<Map<string, readonly ManifestFile[]>> {
-  const manifests = new Map<string, readonly ManifestFile[]>();
-  for await (const { key } of bronze.list(`${table.source.table}/`)) {
-    if (!key.endsWith(`/${MANIFEST_NAME}`)) continue;
-    const object = await bronze.read(key);
-    if (object) manifests.set(key, ownFiles(new TextDecoder().decode(object.body)));
-  }
-  return manifests;
 }
 
 async function writePart(
@@ -147,7 +128,7 @@ function unreadableRow(thrown: unknown, spec: LandingSpec): unknown {
     .find((text) => /^(Expected Number|Invalid unicode|Value with|Maximum line|The CSV|Error)/.test(text));
   return unreadable(
     spec,
-    `line ${line}: ${why ?? 'the row cannot be read'}. ` +
+    `line ${line}: ${(why ?? 'the row cannot be read').replace(/\.+$/, '')}. ` +
       `Expected text in UTF-8, ${spec.delimiter === '\t' ? 'tab' : `“${spec.delimiter}”`} between values and " around those that hold one.`,
     thrown,
   );
@@ -167,6 +148,8 @@ async function readHeader(localPath: string, spec: LandingSpec, table: TableSpec
   const names = spec.header
     ? first.map((name) => name.trim())
     : first.map((_value, index) => declared[index] ?? `column_${index + 1}`);
+  const lacking = table.columns.find((column) => isLacking(column, table, names));
+  if (lacking) throw unreadable(spec, `line 1: ${lackingWords(lacking, table, first, spec)}`);
   names.forEach((name, index) => {
     const place = `line 1, column ${index + 1}:`;
     if (name === '') throw unreadable(spec, `${place} the header has no name.`);
@@ -176,6 +159,29 @@ async function readHeader(localPath: string, spec: LandingSpec, table: TableSpec
     }
   });
   return names;
+}
+
+/** A file without a column that silver requires must not reach bronze, where it would stand in the way of the corrected one. */
+function isLacking(
+  { expr, required, missingReason, sourceName }: ColumnSpec,
+  table: TableSpec,
+  names: readonly string[],
+): boolean {
+  if (expr !== null || (!required && missingReason === null)) return false;
+  return ![...names, ...LINEAGE, table.source.partitionKey].some(
+    (name) => name?.toLowerCase() === sourceName.toLowerCase(),
+  );
+}
+
+function lackingWords(lacking: ColumnSpec, table: TableSpec, first: readonly string[], spec: LandingSpec): string {
+  const has = spec.header
+    ? `the header has no column “${lacking.sourceName}”, which silver.${table.name} requires. It has: ${first.join(', ')}.`
+    : `${counted(first.length, 'value')} and no header, but silver.${table.name} requires a column “${lacking.sourceName}” behind them.`;
+  const [only, ...others] = first;
+  const other = others.length > 0 ? undefined : [',', ';', '\t', '|'].find((each) => only?.includes(each));
+  if (other === undefined) return has;
+  const written = other === '\t' ? '\\t' : other;
+  return `${has} If “${written}” stands between values, set source.landing.delimiter: "${written}" in ${table.location.file}.`;
 }
 
 async function firstLine(localPath: string, spec: LandingSpec): Promise<string> {
@@ -221,10 +227,4 @@ function splitLine(line: string, delimiter: string): readonly string[] {
   }
   values.push(value);
   return values;
-}
-
-async function sha256OfFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }

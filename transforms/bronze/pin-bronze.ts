@@ -4,11 +4,11 @@ import { fingerprint } from '../../core/fingerprint.ts';
 import { isDay, parseHivePartition } from '../../core/partition.ts';
 import type { ObjectInfo, ObjectStore, PublicationReader, TaskContext, TaskHandler } from '../../core/ports.ts';
 import type { TableSpec } from '../../core/spec.ts';
-import type { BronzePartition, PublishedTable } from '../../core/types.ts';
+import type { BronzePartition, PinnedInputs, PublishedTable } from '../../core/types.ts';
 import { baseSettings, inputFingerprint, logicFingerprint } from '../base/logic-fingerprint.ts';
 import { type BronzeFolder, type BronzeListing, sortBronzeObjects, type WantedDays } from './bronze-folders.ts';
 import { parseManifest } from './bronze-manifest.ts';
-import type { LandingFiles } from './ingest-landing.ts';
+import type { LandingFiles } from './landed-files.ts';
 
 export interface PinBronzeDeps {
   readonly bronze: ObjectStore;
@@ -19,59 +19,73 @@ export interface PinBronzeDeps {
   readonly landing?: LandingFiles;
 }
 
+/** What pinning needs of a task: no attempt, as it changes nothing. */
+export type PinContext = Pick<TaskContext, 'spec' | 'task' | 'run'>;
+
 /** Manifests read at the same time. */
 const READ_AHEAD = 32;
 
 /**
- * `interval` tables: every partition of the run's days, also those that are done, so that a rerun can account for them.
- * `changed` tables: partitions whose content, or whose table's logic, differs from what silver was built of.
- * A partition that silver holds but that lies in bronze no more is pinned without files and manifest, for validation to name.
- * A table without a folder has an empty list. Landing files are brought into bronze first.
+ * Brings landing files into bronze, and pins what then lies there.
  *
  * @throws PipelineError `landing_unreadable`, `storage_unavailable` (retryable)
  */
 export function createPinBronzeHandler(deps: PinBronzeDeps): TaskHandler {
   return async (context) => {
-    const [silver, dims, enriched] = await Promise.all([
-      deps.publications.current('silver'),
-      deps.publications.current('dims'),
-      deps.publications.current('enriched'),
-    ]);
-    const bronze: Record<string, readonly BronzePartition[]> = {};
-    const strays: Record<string, readonly string[]> = {};
-    for (const table of context.spec.tables.filter(({ name }) => context.task.tables.includes(name))) {
-      if (table.source.landing) {
-        // Loads an engine, which pinning delivered bronze does not need.
-        const { ingestLanding } = await import('./ingest-landing.ts');
-        await ingestLanding(deps.bronze, deps.landing, table, context);
-      }
-      const pinned = await pinTable(deps, table, context, silver?.tables[table.name]);
-      bronze[table.name] = pinned.partitions;
-      if (pinned.strays.length > 0) strays[table.name] = pinned.strays;
-      context.log.info(`${table.name}: ${counted(pinned.partitions.length, 'bronze partition')} pinned`, {
-        table: table.name,
-      });
+    for (const table of tablesOf(context)) {
+      if (!table.source.landing) continue;
+      // Loads an engine, which pinning delivered bronze does not need.
+      const { ingestLanding } = await import('./ingest-landing.ts');
+      await ingestLanding(deps.bronze, deps.landing, table, context);
     }
-    return {
-      kind: 'pinned',
-      pinned: {
-        layer: 'bronze',
-        bronze,
-        strays,
-        publications: {
-          silver: silver?.sequence ?? null,
-          dims: dims?.sequence ?? null,
-          enriched: enriched?.sequence ?? null,
-        },
-      },
-    };
+    const pinned = await pinBronze(deps, context);
+    for (const [table, partitions] of Object.entries(pinned.bronze)) {
+      context.log.info(`${table}: ${counted(partitions.length, 'bronze partition')} pinned`, { table });
+    }
+    return { kind: 'pinned', pinned };
   };
 }
 
+/**
+ * `interval` tables: every partition of the run's days, also those that are done, so that a rerun can account for them.
+ * `changed` tables: partitions whose content, or whose table's logic, differs from what silver was built of.
+ * A partition that silver holds but that lies in bronze no more is pinned without files and manifest, for validation to name.
+ * A table without a folder has an empty list.
+ *
+ * @throws PipelineError `storage_unavailable` (retryable)
+ */
+export async function pinBronze(deps: Omit<PinBronzeDeps, 'landing'>, context: PinContext): Promise<PinnedInputs> {
+  const [silver, dims, enriched] = await Promise.all([
+    deps.publications.current('silver'),
+    deps.publications.current('dims'),
+    deps.publications.current('enriched'),
+  ]);
+  const bronze: Record<string, readonly BronzePartition[]> = {};
+  const strays: Record<string, readonly string[]> = {};
+  for (const table of tablesOf(context)) {
+    const pinned = await pinTable(deps, table, context, silver?.tables[table.name]);
+    bronze[table.name] = pinned.partitions;
+    if (pinned.strays.length > 0) strays[table.name] = pinned.strays;
+  }
+  return {
+    layer: 'bronze',
+    bronze,
+    strays,
+    publications: {
+      silver: silver?.sequence ?? null,
+      dims: dims?.sequence ?? null,
+      enriched: enriched?.sequence ?? null,
+    },
+  };
+}
+
+const tablesOf = ({ spec, task }: PinContext): readonly TableSpec[] =>
+  spec.tables.filter(({ name }) => task.tables.includes(name));
+
 async function pinTable(
-  deps: PinBronzeDeps,
+  deps: Omit<PinBronzeDeps, 'landing'>,
   table: TableSpec,
-  context: TaskContext,
+  context: PinContext,
   published: PublishedTable | undefined,
 ): Promise<{ readonly partitions: readonly BronzePartition[]; readonly strays: readonly string[] }> {
   const days = wantedDays(table, context);
@@ -89,7 +103,7 @@ async function pinTable(
   return { partitions: partitions.sort((a, b) => (a.partition < b.partition ? -1 : 1)), strays: listing.strays };
 }
 
-function wantedDays(table: TableSpec, context: TaskContext): WantedDays | null {
+function wantedDays(table: TableSpec, context: PinContext): WantedDays | null {
   if (table.source.select === 'changed' || table.source.partitionKey === null) return null;
   return { first: context.run.firstDay, last: context.run.runDate };
 }

@@ -4,6 +4,7 @@ import { canonicalJson } from '../../core/fingerprint.ts';
 import type { PublicationReader, Warehouse, WarehouseTableDef } from '../../core/ports.ts';
 import type { ColumnNote, Spec, WarehouseSpec } from '../../core/spec.ts';
 import type { LoadReceipt, PublishedLayer, PublishedTable } from '../../core/types.ts';
+import { readMartState } from './mart-state.ts';
 
 export interface VisibleTable {
   readonly layer: PublishedLayer;
@@ -145,6 +146,19 @@ export const hasSameContent = (one: VisibleTable, other: VisibleTable): boolean 
 
 const contentOf = ({ published }: VisibleTable): string =>
   canonicalJson(Object.values(published.partitions).map(({ value, fingerprint }) => [value, fingerprint]));
+
+/**
+ * True where the warehouse has every published partition of the table. It names one by its file where a load brought it, and by what
+ * it was built from where a swap did.
+ */
+export function holdsPublished(loaded: Awaited<ReturnType<Warehouse['loaded']>>, published: PublishedTable): boolean {
+  if (loaded === 'absent') return false;
+  const { contents } = readMartState(published);
+  return Object.values(published.partitions).every(({ value, fingerprint }) => {
+    const held = loaded.get(value);
+    return held !== undefined && (held === fingerprint || held === contents[value]);
+  });
+}
 
 /**
  * Loads every published partition that the warehouse lacks or has in another version, and removes those that are published
