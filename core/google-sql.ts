@@ -304,6 +304,12 @@ function checkWindow(call: Call, over: WindowSpec, place: Place, report: Report)
   const isOrderedOne = [...FRAMELESS.slice(1), 'FIRST_VALUE', 'LAST_VALUE', 'NTH_VALUE'].includes(call.name);
   if (isOrderedOne && !isOrdered)
     report(call.at, `${call.name} needs an order in its window.`, 'Write OVER (… ORDER BY …).');
+  if (portableFunction(call.name)?.orderBy === 'required') {
+    const hint = 'Write OVER (… ORDER BY …).';
+    if (call.orderBy.length > 0 || call.limit !== null)
+      report(call.at, `${call.name} over a window takes no ORDER BY and no LIMIT of its own.`, hint);
+    else if (!isOrdered) report(call.at, `The order inside ${call.name} is left open.`, hint);
+  }
   if (isRank && isFramed) report(call.at, `${call.name} takes no frame of rows.`);
   const shift = call.args[1];
   if (['LAG', 'LEAD'].includes(call.name) && shift?.kind === 'unary' && shift.operator === '-')
@@ -345,7 +351,7 @@ function checkArguments(call: Call, row: FunctionRow, report: Report): void {
   )
     report(at, `${name} takes no DISTINCT.`);
   const isOrdered = row.orderBy === 'required';
-  if (isOrdered && call.orderBy.length === 0) {
+  if (isOrdered && call.orderBy.length === 0 && call.over === null) {
     report(
       at,
       `The order inside ${name} is left open.`,

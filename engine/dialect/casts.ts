@@ -17,6 +17,9 @@ import {
   TIMESTAMP,
 } from './types.ts';
 
+/** From the year 1 on, and without blanks around it, which are well around a number. */
+const DAY = String.raw`(000[1-9]|00[1-9]\d|0[1-9]\d{2}|[1-9]\d{3})-\d{1,2}-\d{1,2}`;
+
 /**
  * Texts that GoogleSQL reads as a value of a type; DuckDB takes more (`'2.5'` as an integer, `'yes'` as true, `2025/01/05`).
  *
@@ -29,9 +32,9 @@ const READABLE: { readonly [type in TypeName['name']]: string | null } = {
   NUMERIC: String.raw`(?i)\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*`,
   BIGNUMERIC: String.raw`(?i)\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*`,
   BOOL: '(?i)true|false',
-  DATE: String.raw`\s*\d{4}-\d{1,2}-\d{1,2}\s*`,
-  DATETIME: String.raw`\s*\d{4}-\d{1,2}-\d{1,2}([ Tt]([01]?\d|2[0-3]):[0-5]?\d:[0-5]?\d(\.\d{1,6})?)?\s*`,
-  TIMESTAMP: String.raw`\s*\d{4}-\d{1,2}-\d{1,2}([ Tt]([01]?\d|2[0-3]):[0-5]?\d:([0-5]?\d|60)(\.\d{1,6})?)?\s*(Z|z|UTC|[+-]\d{1,2}(:\d{2})?|[+-]\d{4})?\s*`,
+  DATE: DAY,
+  DATETIME: String.raw`${DAY}([ Tt]([01]?\d|2[0-3]):[0-5]?\d:[0-5]?\d(\.\d{1,6})?)?`,
+  TIMESTAMP: String.raw`${DAY}([ Tt]([01]?\d|2[0-3]):[0-5]?\d:([0-5]?\d|60)(\.\d{1,6})?)?(\s*(Z|z|UTC|[+-]\d{1,2}(:\d{2})?|[+-]\d{4}))?`,
 };
 
 /** GoogleSQL reads the names of zones in a text; what DuckDB makes of them is not known to be the same. */
@@ -161,7 +164,7 @@ function renderFromText(text: string, type: TypeName, safe: boolean): string {
       : type.name === 'FLOAT64'
         ? `coalesce(TRY_CAST(${trimmed} AS DOUBLE), CAST(${hex} AS DOUBLE))`
         : type.name === 'TIMESTAMP'
-          ? readInstant(trimmed)
+          ? readInstant(`upper(${trimmed})`)
           : `TRY_CAST(${isExact(type) ? withoutExponent(trimmed) : trimmed} AS ${duckDbName(type)})`;
   const zoned =
     type.name === 'TIMESTAMP'

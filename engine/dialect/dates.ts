@@ -164,37 +164,40 @@ const FORMAT_CODES: { readonly [code: string]: string } = {
   B: '%B',
   b: '%b',
   d: '%d',
-  F: '%Y-%m-%d',
-  G: '%G',
   H: '%H',
   j: '%j',
   M: '%M',
   m: '%m',
+  n: '\n',
   S: '%S',
   T: '%H:%M:%S',
+  t: '\t',
   U: '%U',
   u: '%u',
   V: '%V',
   W: '%W',
   w: '%w',
-  Y: '%Y',
   y: '%y',
   '%': '%%',
 };
 
-/** Codes that DuckDB has no code for: what stands there, of a value. */
+/** Codes that DuckDB has no code for, or writes otherwise: what stands there, of a value. Years have as many digits as they need. */
 const FORMAT_VALUES: { readonly [code: string]: (value: string) => string } = {
-  C: (value) => `lpad(CAST(year(${value}) // 100 AS VARCHAR), 2, '0')`,
+  C: (value) => `CAST(year(${value}) // 100 AS VARCHAR)`,
+  F: (value) => `CAST(year(${value}) AS VARCHAR) || strftime(${value}, '-%m-%d')`,
+  G: (value) => `CAST(isoyear(${value}) AS VARCHAR)`,
+  Y: (value) => `CAST(year(${value}) AS VARCHAR)`,
   e: (value) => `lpad(CAST(day(${value}) AS VARCHAR), 2, ' ')`,
   k: (value) => `lpad(CAST(hour(${value}) AS VARCHAR), 2, ' ')`,
   l: (value) => `lpad(CAST((hour(${value}) + 11) % 12 + 1 AS VARCHAR), 2, ' ')`,
   g: (value) => `lpad(CAST(isoyear(${value}) % 100 AS VARCHAR), 2, '0')`,
-  n: () => `'\n'`,
   P: (value) => `lower(strftime(${value}, '%p'))`,
   Q: (value) => `CAST(quarter(${value}) AS VARCHAR)`,
-  t: () => `'\t'`,
   'E*S': (value) => `rtrim(rtrim(strftime(${value}, '%S.%f'), '0'), '.')`,
 };
+
+/** The zone, where it is UTC. */
+const UTC_CODES: { readonly [code: string]: string } = { Z: 'UTC', z: '+0000', Ez: '+00:00' };
 
 const TIME_CODES = ['H', 'I', 'k', 'l', 'M', 'p', 'P', 'R', 'S', 'T', 'X', 'Z', 'z', 'Ez', 'E*S'];
 
@@ -213,9 +216,11 @@ export function formatted(
     else if (isTime && !hasTime) return { unknown: whole };
     else if (FORMAT_CODES[code] !== undefined) pieces.push({ format: FORMAT_CODES[code], value: null });
     else {
-      const piece = FORMAT_VALUES[code]?.(value) ?? fractionOrZone(value, code, isInUtc);
-      if (piece === null) return { unknown: whole };
-      pieces.push({ format: '', value: piece });
+      const zone = isInUtc ? UTC_CODES[code] : undefined;
+      const piece = FORMAT_VALUES[code]?.(value) ?? fraction(value, code);
+      if (zone !== undefined) pieces.push({ format: zone, value: null });
+      else if (piece === null) return { unknown: whole };
+      else pieces.push({ format: '', value: piece });
     }
   }
   const texts: string[] = [];
@@ -236,10 +241,8 @@ export function formatted(
   return texts.length === 1 ? (texts[0] ?? '') : `(${texts.join(' || ')})`;
 }
 
-/** Seconds with a fraction, seconds since 1970, and the zone where it is UTC; null for any other code. */
-function fractionOrZone(value: string, code: string, isInUtc: boolean): string | null {
+/** Seconds with a fraction of so many digits; null for any other code. */
+function fraction(value: string, code: string): string | null {
   const digits = /^E([1-6])S$/.exec(code)?.[1];
-  if (digits !== undefined) return `left(strftime(${value}, '%S.%f'), ${3 + Number(digits)})`;
-  if (!isInUtc) return null;
-  return { Z: "'UTC'", z: "'+0000'", Ez: "'+00:00'" }[code] ?? null;
+  return digits === undefined ? null : `left(strftime(${value}, '%S.%f'), ${3 + Number(digits)})`;
 }

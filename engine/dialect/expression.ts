@@ -388,6 +388,14 @@ function renderIn(expression: ExpressionOf<'in'>, scope: Scope): Sql {
     return sql(`(${value} ${not}IN (${list.join(', ')}))`, BOOL);
   }
   const value = renderExpression(expression.operand, scope);
+  // DuckDB takes structs by the names of their fields, and NULL in them for equal.
+  if (isNested(value.type))
+    throw refuse(
+      scope,
+      at,
+      `A value of type ${value.type.kind} is looked for only in a list that is written out.`,
+      'Write EXISTS (SELECT 1 FROM … WHERE a = … AND b = …).',
+    );
   if (source.kind === 'query') {
     const query = scope.subquery(source.query);
     const type = commonType([value, sql('', query.type)]);

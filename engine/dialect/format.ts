@@ -72,7 +72,8 @@ function renderNumber(code: string, digits: string | undefined, type: SqlType, v
     return type.kind === 'INT64' && digits === undefined ? `CAST(${value.text} AS VARCHAR)` : null;
   const places = digits === undefined ? 6 : Number(digits);
   if (type.kind === 'FLOAT64' || type.kind === 'INT64') {
-    const text = `printf('%.${places}f', ${coerced(value, FLOAT64)})`;
+    // Zero has no sign; what rounds to zero keeps its own.
+    const text = `printf('%.${places}f', ${coerced(value, FLOAT64)} + 0)`;
     return type.kind === 'INT64'
       ? null
       : `CASE WHEN isnan(${value.text}) OR abs(${value.text}) >= 1e17 THEN error('FORMAT takes a FLOAT64 below 1e17, of which engines write the same digits: cast it to NUMERIC') ELSE ${text} END`;

@@ -18,7 +18,11 @@ import {
 
 type ByZero = 'error' | 'null';
 
-const DIVISION_BY_ZERO = "error('division by zero; SAFE_DIVIDE gives NULL instead')";
+/** NULL divided by zero is NULL; anything else is an error, or NULL too. */
+function dividedByZero(dividend: string, byZero: ByZero): string {
+  if (byZero === 'null') return 'NULL';
+  return `CASE WHEN ${dividend} IS NOT NULL THEN error('division by zero; SAFE_DIVIDE gives NULL instead') END`;
+}
 
 /** The kind of number that two operands make; null where nothing is known of one of them. */
 function numberType(left: Sql, right: Sql): SqlType | null {
@@ -74,7 +78,7 @@ export function divide(left: Sql, right: Sql, byZero: ByZero): Sql {
   const quotient = isOpen
     ? `(${asWritten(left)} / ${asWritten(right)})`
     : `(${coerced(left, FLOAT64)} / ${coerced(right, FLOAT64)})`;
-  return sql(guarded(right, byZero, quotient), isOpen ? openType(left, right) : FLOAT64);
+  return sql(guarded(left, right, byZero, quotient), isOpen ? openType(left, right) : FLOAT64);
 }
 
 /** The mean as GoogleSQL has it: of NUMERIC it is NUMERIC, where DuckDB would answer in floating point. */
@@ -89,9 +93,9 @@ export function mean(sumText: string, countText: string, argument: SqlType): Sql
 /** Quotient cut toward zero. */
 export function integerQuotient(left: Sql, right: Sql): Sql {
   if (numberType(left, right)?.kind !== 'NUMERIC')
-    return sql(guarded(right, 'error', `(${operandText(left, INT64)} // ${right.text})`), INT64);
+    return sql(guarded(left, right, 'error', `(${operandText(left, INT64)} // ${right.text})`), INT64);
   const units = (value: Sql) => `CAST(CAST(${value.text} AS DECIMAL(38, 9)) * 1000000000 AS HUGEINT)`;
-  return sql(guarded(right, 'error', `CAST(${units(left)} // ${units(right)} AS DECIMAL(38, 0))`), numeric(0));
+  return sql(guarded(left, right, 'error', `CAST(${units(left)} // ${units(right)} AS DECIMAL(38, 0))`), numeric(0));
 }
 
 /** Remainder with the sign of the dividend; of NUMERIC in one width, since DuckDB would else answer in floating point. */
@@ -100,7 +104,7 @@ export function remainder(left: Sql, right: Sql): Sql {
   const operands = [left, right].map((operand) =>
     type.kind === 'NUMERIC' ? `CAST(${operand.text} AS DECIMAL(38, ${type.scale}))` : operandText(operand, type),
   );
-  return sql(guarded(right, 'error', `(${operands.join(' % ')})`), type);
+  return sql(guarded(left, right, 'error', `(${operands.join(' % ')})`), type);
 }
 
 /** A NUMERIC cut toward zero at a digit after the point, or before it where `places` is negative. */
@@ -146,10 +150,10 @@ function unitsOf(v: string, digits: number): string {
   return `CASE WHEN ${isFalseHalf} THEN trunc(${v} * ${by}) ELSE round(${v} * ${by}) END`;
 }
 
-function guarded(divisor: Sql, byZero: ByZero, quotient: string): string {
+function guarded(dividend: Sql, divisor: Sql, byZero: ByZero, quotient: string): string {
   const isPlainlyNotZero = divisor.literal !== undefined && Number(divisor.literal.value) !== 0;
   if (isPlainlyNotZero) return quotient;
-  return `(CASE WHEN ${divisor.text} = 0 THEN ${byZero === 'error' ? DIVISION_BY_ZERO : 'NULL'} ELSE ${quotient} END)`;
+  return `(CASE WHEN ${divisor.text} = 0 THEN ${dividedByZero(dividend.text, byZero)} ELSE ${quotient} END)`;
 }
 
 /**
@@ -161,7 +165,7 @@ function exactQuotient(dividend: string, divisor: string, byZero: ByZero): strin
   const quotient = `((2000000000 * ${units(dividend)} + ${units(divisor)}) // (2 * ${units(divisor)}))`;
   const sign = `(CASE WHEN (${dividend} < 0) <> (${divisor} < 0) THEN -1 ELSE 1 END)`;
   const exact = `CAST(${sign} * ${quotient} AS DECIMAL(29, 0)) * CAST(0.000000001 AS DECIMAL(9, 9))`;
-  return `(CASE WHEN ${divisor} = 0 THEN ${byZero === 'error' ? DIVISION_BY_ZERO : 'NULL'} ELSE ${exact} END)`;
+  return `(CASE WHEN ${divisor} = 0 THEN ${dividedByZero(dividend, byZero)} ELSE ${exact} END)`;
 }
 
 /** DuckDB computes small literals in 32 bits, where GoogleSQL has INT64 only. */

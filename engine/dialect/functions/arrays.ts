@@ -3,6 +3,7 @@ import { DATE_PARTS } from '../../../core/google-sql/functions.ts';
 import { hasFixedLength, interval } from '../dates.ts';
 import { arrayOf, DATE, INT64, STRING, sql, TIMESTAMP } from '../types.ts';
 import {
+  arg,
   common,
   day,
   expectKind,
@@ -52,21 +53,24 @@ const numberArray: Render = (call) =>
     arrayOf(INT64),
   );
 
+/** NULL where the array, the separator or the text that stands for NULL is; DuckDB wants the separator as a literal. */
+const joined: Render = (call) => {
+  const { text: array, type } = expectKind(call, 0, ['ARRAY']);
+  if (type.kind === 'ARRAY' && type.element.kind !== 'STRING')
+    return call.refuse(`ARRAY_TO_STRING joins texts, not ${type.element.kind}.`);
+  if (arg(call, 1).literal?.kind !== 'string') return call.refuse('ARRAY_TO_STRING takes its separator as a literal.');
+  if (call.args.length < 3) return sql(`array_to_string(${array}, ${text(call, 1)})`, STRING);
+  const forNull = text(call, 2);
+  const all = `array_to_string(list_transform(${array}, lambda e: coalesce(e, ${forNull})), ${text(call, 1)})`;
+  return sql(`(CASE WHEN ${forNull} IS NOT NULL THEN ${all} END)`, STRING);
+};
+
 export const ARRAYS = {
   GENERATE_DATE_ARRAY: dateArray,
   GENERATE_TIMESTAMP_ARRAY: instantArray,
   GENERATE_ARRAY: numberArray,
   ARRAY_LENGTH: (call) => sql(`len(${expectKind(call, 0, ['ARRAY']).text})`, INT64),
-  ARRAY_TO_STRING: (call) => {
-    const { text: array, type } = expectKind(call, 0, ['ARRAY']);
-    if (type.kind === 'ARRAY' && type.element.kind !== 'STRING')
-      return call.refuse(`ARRAY_TO_STRING joins texts, not ${type.element.kind}.`);
-    if (call.args.length < 3) return sql(`array_to_string(${array}, ${text(call, 1)})`, STRING);
-    return sql(
-      `array_to_string(list_transform(${array}, lambda e: coalesce(e, ${text(call, 2)})), ${text(call, 1)})`,
-      STRING,
-    );
-  },
+  ARRAY_TO_STRING: joined,
   ARRAY_REVERSE: (call) => {
     const { text: array, type } = expectKind(call, 0, ['ARRAY']);
     return sql(`list_reverse(${array})`, type);

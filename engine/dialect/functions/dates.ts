@@ -144,7 +144,8 @@ const timestampTrunc: Render = (call) => {
 };
 
 const lastDayOf: Render = (call) => {
-  if (partOf(call).name === 'ISOYEAR') return call.refuse('LAST_DAY takes no ISOYEAR here.');
+  const { name } = partOf(call);
+  if (name === 'ISOYEAR' || name === 'DAY') return call.refuse(`LAST_DAY takes no ${name} here.`);
   return sql(lastDay(day(call, 0), partOf(call)), DATE);
 };
 
@@ -191,9 +192,13 @@ function floorDivided(value: string, by: number): string {
   return `((${value} - ((${value} % ${by}) + ${by}) % ${by}) // ${by})`;
 }
 
-function instantOf(microseconds: string): string {
-  return `CAST(make_timestamp(CAST(${microseconds} AS BIGINT)) AS TIMESTAMPTZ)`;
-}
+/** Milliseconds that are taken for seconds lie in no year that there is. */
+const instantOf =
+  (microsecondsEach: number): Render =>
+  (call) => {
+    const micros = `CAST(${whole(call, 0)} AS BIGINT) * ${microsecondsEach}`;
+    return sql(inCalendar(`CAST(make_timestamp(${micros}) AS TIMESTAMPTZ)`, 'TIMESTAMPTZ'), TIMESTAMP);
+  };
 
 export const DATES = {
   DATE: dateOf,
@@ -216,7 +221,8 @@ export const DATES = {
   FORMAT_DATETIME: formatted(civilOf),
   PARSE_DATETIME: parsedBy((parsed, value) => parsed.civil(value), DATETIME),
   UNIX_DATE: (call) => sql(`date_diff('day', DATE '1970-01-01', ${day(call, 0)})`, INT64),
-  DATE_FROM_UNIX_DATE: (call) => sql(`(DATE '1970-01-01' + CAST(${whole(call, 0)} AS INTEGER))`, DATE),
+  DATE_FROM_UNIX_DATE: (call) =>
+    sql(inCalendar(`(DATE '1970-01-01' + CAST(${whole(call, 0)} AS INTEGER))`, 'DATE'), DATE),
   TIMESTAMP: timestampOf,
   TIMESTAMP_ADD: timestampShift('+'),
   TIMESTAMP_SUB: timestampShift('-'),
@@ -229,7 +235,7 @@ export const DATES = {
   UNIX_SECONDS: (call) => sql(floorDivided(`epoch_us(${instant(call, 0)})`, 1_000_000), INT64),
   UNIX_MILLIS: (call) => sql(floorDivided(`epoch_us(${instant(call, 0)})`, 1_000), INT64),
   UNIX_MICROS: (call) => sql(`epoch_us(${instant(call, 0)})`, INT64),
-  TIMESTAMP_SECONDS: (call) => sql(instantOf(`CAST(${whole(call, 0)} AS BIGINT) * 1000000`), TIMESTAMP),
-  TIMESTAMP_MILLIS: (call) => sql(instantOf(`CAST(${whole(call, 0)} AS BIGINT) * 1000`), TIMESTAMP),
-  TIMESTAMP_MICROS: (call) => sql(instantOf(whole(call, 0)), TIMESTAMP),
+  TIMESTAMP_SECONDS: instantOf(1_000_000),
+  TIMESTAMP_MILLIS: instantOf(1_000),
+  TIMESTAMP_MICROS: instantOf(1),
 } satisfies Functions;

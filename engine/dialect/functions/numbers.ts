@@ -110,8 +110,9 @@ const floating =
       );
     const operands = call.args.map((value) => `CAST(${value.text} AS DOUBLE)`);
     const value = `${name}(${operands.join(', ')})`;
-    // What has no finite value is an error, where DuckDB may answer with infinity.
-    const isOutside = [`isinf(${value})`, ...operands.map((operand) => `NOT isinf(${operand})`)].join(' AND ');
+    // What has no finite value is an error, where DuckDB may answer with infinity or NaN.
+    const finite = operands.map((operand) => `isfinite(${operand})`);
+    const isOutside = [`NOT isfinite(${value})`, ...finite].join(' AND ');
     return sql(
       `(CASE WHEN ${isOutside} THEN error('${call.call.name} has no finite value here') ELSE ${value} END)`,
       FLOAT64,

@@ -109,6 +109,15 @@ const regexpExtractAll: Render = (call) => {
   return sql(`(CASE WHEN list_contains(${all(0)}, '') THEN error(${fault}) ELSE ${all(groups)} END)`, arrayOf(STRING));
 };
 
+/** NULL where the delimiter is; DuckDB then gives the whole text as one piece. */
+const split: Render = (call) => {
+  if (call.args.length < 2) return sql(`string_split(${text(call, 0)}, ',')`, arrayOf(STRING));
+  const [value, delimiter] = [text(call, 0), text(call, 1)];
+  const pieces = `string_split(${value}, ${delimiter})`;
+  const isKnown = arg(call, 1).literal?.kind === 'string';
+  return sql(isKnown ? pieces : `(CASE WHEN ${delimiter} IS NOT NULL THEN ${pieces} END)`, arrayOf(STRING));
+};
+
 const digest =
   (name: 'md5' | 'sha1' | 'sha256'): Render =>
   (call) =>
@@ -117,9 +126,11 @@ const digest =
 /** A path of names and places: `$.tags[0].name`. */
 const JSON_PATH = /^\$(\.[A-Za-z_][A-Za-z0-9_]*|\[\d+\])*$/;
 
+const WHOLE_JSON: Sql = { text: "'$'", type: STRING, literal: { kind: 'string', value: '$' } };
+
 /** A text, number or truth value; NULL for anything else, and where the text is no JSON. */
 const jsonValue: Render = (call) => {
-  const path = arg(call, 1);
+  const path = call.args[1] ?? WHOLE_JSON;
   if (path.literal?.kind !== 'string' || !JSON_PATH.test(path.literal.value))
     return call.refuse('JSON_VALUE takes a plain path as a literal.', "Write JSON_VALUE(text, '$.name[0].part').");
   const json = `(CASE WHEN json_valid(${text(call, 0)}) THEN ${text(call, 0)} END)`;
@@ -136,15 +147,15 @@ const jsonValue: Render = (call) => {
 
 /** Texts, numbers and truth values of an array, in its order; NULL where there is none, or one element is something else. */
 const jsonValues: Render = (call) => {
-  const path = call.args[1];
-  if (path !== undefined && (path.literal?.kind !== 'string' || !JSON_PATH.test(path.literal.value)))
+  const path = call.args[1] ?? WHOLE_JSON;
+  if (path.literal?.kind !== 'string' || !JSON_PATH.test(path.literal.value))
     return call.refuse(`${call.call.name} takes a plain path as a literal.`, "Write JSON_VALUE_ARRAY(text, '$.name').");
   const json = `(CASE WHEN json_valid(${text(call, 0)}) THEN ${text(call, 0)} END)`;
-  const list = `CAST(json_extract(${json}, ${path?.text ?? "'$'"}) AS JSON[])`;
+  const list = `CAST(json_extract(${json}, ${path.text}) AS JSON[])`;
   const plain = `'VARCHAR', 'BOOLEAN', 'BIGINT', 'UBIGINT', 'INTEGER', 'UINTEGER'`;
   const isOther = `len(list_filter(${list}, lambda j: json_type(j) NOT IN (${plain}, 'DOUBLE'))) > 0`;
   const element = `CASE WHEN json_type(j) = 'DOUBLE' THEN error(${literal(FRACTIONS_FAULT)}) ELSE j ->> '$' END`;
-  const isArray = `json_type(${json}, ${path?.text ?? "'$'"}) = 'ARRAY'`;
+  const isArray = `json_type(${json}, ${path.text}) = 'ARRAY'`;
   return sql(
     `(CASE WHEN NOT ${isArray} OR ${isOther} THEN NULL WHEN ${isArray} THEN list_transform(${list}, lambda j: ${element}) END)`,
     arrayOf(STRING),
@@ -240,8 +251,7 @@ export const TEXTS = {
   REGEXP_SUBSTR: regexpExtract,
   REGEXP_EXTRACT_ALL: regexpExtractAll,
   REGEXP_REPLACE: (call) => sql(`regexp_replace(${text(call, 0)}, ${text(call, 1)}, ${text(call, 2)}, 'g')`, STRING),
-  SPLIT: (call) =>
-    sql(`string_split(${text(call, 0)}, ${call.args.length > 1 ? text(call, 1) : "','"})`, arrayOf(STRING)),
+  SPLIT: split,
   JSON_VALUE: jsonValue,
   JSON_EXTRACT_SCALAR: jsonValue,
   JSON_VALUE_ARRAY: jsonValues,
