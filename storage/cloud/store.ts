@@ -208,12 +208,21 @@ export function openCloudStore(api: CloudApi, options: CloudStoreOptions): Objec
 
   async function* list(keyPrefix: string): AsyncGenerator<ObjectInfo> {
     let pageToken: string | null = null;
+    const given = new Set<string>();
+    let last: Buffer | null = null;
     do {
-      const page: Awaited<ReturnType<CloudApi['list']>> = await retry(() =>
-        api.list(prefix + keyPrefix, pageToken, PAGE_KEYS),
-      ).catch((thrown: unknown) => {
+      const page: Awaited<ReturnType<CloudApi['list']>> = await retry(async () => {
+        const found = await api.list(prefix + keyPrefix, pageToken, PAGE_KEYS);
+        const [first] = found.objects;
+        const goesOn = first === undefined || last === null || Buffer.compare(Buffer.from(first.name), last) > 0;
+        if (goesOn && (found.next === null || !given.has(found.next))) return found;
+        throw new CloudFault('transient', 'the server leads back to a page that it has given');
+      }).catch((thrown: unknown) => {
         throw cloudError(thrown, api, 'list', prefix + keyPrefix);
       });
+      if (page.next !== null) given.add(page.next);
+      const end = page.objects.at(-1);
+      if (end !== undefined) last = Buffer.from(end.name);
       for (const object of page.objects) if (isKey(object.name.slice(prefix.length))) yield infoOf(object);
       pageToken = page.next;
     } while (pageToken !== null);

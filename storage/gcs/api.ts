@@ -1,5 +1,6 @@
 /** Cloud Storage's JSON API -> single requests, with the credentials that Google's client finds. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Storage } from '@google-cloud/storage';
 import type { CloudApi, CloudObject, WriteOrder } from '../cloud/api.ts';
 import { copyFault } from '../cloud/copy-fault.ts';
@@ -13,6 +14,15 @@ const ONE_REQUEST_BYTES = 8 * 1024 * 1024;
 const WRITE_ID = 'assay-write-id';
 const OBJECT_FIELDS = 'name,size,generation,timeCreated,crc32c';
 
+export interface GcsApiOptions {
+  readonly proxy: HttpProxy | null;
+  /** For one request and its answer, beside the time of their bytes; for a pause of either; for a token. */
+  readonly answerMs: number;
+}
+
+/** Of the slowest line that still counts as one: 50 kB/s. */
+const BYTES_PER_MS = 50;
+
 /**
  * Google's client finds the credentials and the address; the requests are made here, because the client 7.22.0
  * - deletes the object, without a condition, where the answer to an upload names another checksum,
@@ -22,7 +32,7 @@ const OBJECT_FIELDS = 'name,size,generation,timeCreated,crc32c';
  *
  * @source measured; https://cloud.google.com/storage/docs/json_api/v1/objects (read 2026-11-21)
  */
-export function openGcsApi(storage: Storage, bucket: string, proxy: HttpProxy | null): CloudApi {
+export function openGcsApi(storage: Storage, bucket: string, { proxy, answerMs }: GcsApiOptions): CloudApi {
   const objects = `${storage.apiEndpoint}/storage/v1/b/${encodeURIComponent(bucket)}/o`;
   const uploads = `${storage.apiEndpoint}/upload/storage/v1/b/${encodeURIComponent(bucket)}/o`;
   const urlOf = (name: string): string => `${objects}/${encodeURIComponent(name)}`;
@@ -32,6 +42,8 @@ export function openGcsApi(storage: Storage, bucket: string, proxy: HttpProxy | 
   async function ask(
     request: Pick<HttpRequest, 'method' | 'url'> & Partial<HttpRequest>,
     query: { readonly [name: string]: string } = {},
+    /** That are expected, where they are many. */
+    answerBytes = 0,
   ): Promise<HttpAnswer> {
     const text = new URLSearchParams(query).toString();
     const url = text === '' ? request.url : `${request.url}?${text}`;
@@ -41,7 +53,8 @@ export function openGcsApi(storage: Storage, bucket: string, proxy: HttpProxy | 
         url,
         headers: { 'user-agent': 'assay', ...headers, ...request.headers },
         body: request.body ?? [],
-        timeoutMs: timeoutOf(byteLength(request.body ?? [])),
+        timeoutMs: answerMs + Math.ceil((byteLength(request.body ?? []) + answerBytes) / BYTES_PER_MS),
+        silenceMs: answerMs,
         agent: agentFor(url),
       });
     const headers = await authorization(url);
@@ -51,15 +64,24 @@ export function openGcsApi(storage: Storage, bucket: string, proxy: HttpProxy | 
     if (answer.status >= 200 && answer.status < 300) return answer;
     // Only an unfinished upload answers so; of anything else it would be a redirection, which nobody here follows.
     if (answer.status === 308 && request.method === 'PUT') return answer;
+    // Of an upload it is forgotten; of an object Cloud Storage never says so, and it may still be there.
+    if (answer.status === 410 && request.method !== 'PUT') throw new CloudFault('transient', faultOf(answer).message);
     throw faultOf(answer);
   }
 
   async function authorization(url: string): Promise<RequestHeaders> {
     if (!usesCredentials) return {};
+    const settled = new AbortController();
+    const late = wait(answerMs, undefined, { signal: settled.signal }).then(() => {
+      throw new CloudFault('transient', `Google gave no token within ${answerMs} ms`);
+    });
+    late.catch(() => {});
     try {
-      return await storage.authClient.getRequestHeaders(url);
+      return await Promise.race([storage.authClient.getRequestHeaders(url), late]);
     } catch (thrown) {
       throw credentialsFault(thrown);
+    } finally {
+      settled.abort();
     }
   }
 
@@ -93,7 +115,11 @@ export function openGcsApi(storage: Storage, bucket: string, proxy: HttpProxy | 
         if (part !== null) headers.range = `bytes=${part.start}-${part.end - 1}`;
         const wanted = part?.generation ?? null;
         const query = { alt: 'media', ...(wanted === null ? {} : { generation: wanted }) };
-        const answer = await ask({ method: 'GET', url: urlOf(name), headers }, query);
+        const answer = await ask(
+          { method: 'GET', url: urlOf(name), headers },
+          query,
+          part === null ? 0 : part.end - part.start,
+        );
         const generation = wanted ?? answer.headers['x-goog-generation'];
         if (generation !== undefined) return { body: answer.body, generation, crc32c: hashOf(answer) };
         return readNamedGeneration(api, name, part);
@@ -304,9 +330,6 @@ const conditionOf = ({ condition }: WriteOrder): { readonly [name: string]: stri
 
 const contentTypeOf = (name: string): string =>
   name.endsWith('.json') ? 'application/json' : 'application/octet-stream';
-
-/** A minute, and time for a line of 50 kB/s. */
-const timeoutOf = (bytes: number): number => 60_000 + Math.ceil(bytes / 50);
 
 /** `x-goog-hash: crc32c=…,md5=…` */
 function hashOf(answer: HttpAnswer): string | null {

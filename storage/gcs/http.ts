@@ -9,7 +9,10 @@ export interface HttpRequest {
   readonly headers: { readonly [name: string]: string };
   /** Sent one behind the other; none: no body. */
   readonly body: readonly Uint8Array[];
+  /** Until the answer is whole. */
   readonly timeoutMs: number;
+  /** Without a byte of the body taken by the network, or of the answer arriving. */
+  readonly silenceMs: number;
   /** Of a proxy; null: straight. */
   readonly agent: Agent | null;
 }
@@ -31,7 +34,10 @@ export async function send(request: HttpRequest): Promise<HttpAnswer> {
   }
 }
 
-function exchange({ method, url, headers, body, timeoutMs, agent }: HttpRequest): Promise<HttpAnswer> {
+/** Of a body that is handed to the network at once, so that it is seen to go on. */
+const SLICE_BYTES = 256 * 1024;
+
+function exchange({ method, url, headers, body, timeoutMs, silenceMs, agent }: HttpRequest): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const open = url.startsWith('https:') ? httpsRequest : httpRequest;
     const length = method === 'GET' || method === 'DELETE' ? {} : { 'content-length': String(byteLength(body)) };
@@ -41,17 +47,19 @@ function exchange({ method, url, headers, body, timeoutMs, agent }: HttpRequest)
     request.on('proxyConnect', (answer: ProxyAnswer) => {
       if (answer.statusCode !== 200) refusedBy = answer;
     });
-    const timer = setTimeout(() => {
-      request.destroy(new CloudFault('transient', `no whole answer within ${timeoutMs} ms`));
-    }, timeoutMs);
+    const giveUp = (what: string) => () => request.destroy(new CloudFault('transient', what));
+    const whole = setTimeout(giveUp(`no whole answer within ${timeoutMs} ms`), timeoutMs);
+    const silence = setTimeout(giveUp(`not a byte went or came for ${silenceMs} ms`), silenceMs);
+    const moved = (): void => void silence.refresh();
     const settle = (finish: () => void): void => {
-      clearTimeout(timer);
+      clearTimeout(whole);
+      clearTimeout(silence);
       finish();
     };
     request.on('response', (response) => {
       hasAnswer = true;
       // What the proxy said to CONNECT is played back as if the server had said it.
-      const answered = refusedBy === null ? collect(response) : Promise.reject(proxyFault(refusedBy));
+      const answered = refusedBy === null ? collect(response, moved) : Promise.reject(proxyFault(refusedBy));
       if (refusedBy !== null) response.destroy();
       answered.then(
         (answer) => settle(() => resolve(answer)),
@@ -62,7 +70,10 @@ function exchange({ method, url, headers, body, timeoutMs, agent }: HttpRequest)
     request.on('error', (thrown) => {
       if (!hasAnswer || thrown instanceof CloudFault) settle(() => reject(thrown));
     });
-    for (const part of body) request.write(part);
+    for (const part of body) {
+      for (let at = 0; at < part.byteLength; at += SLICE_BYTES)
+        request.write(part.subarray(at, at + SLICE_BYTES), moved);
+    }
     request.end();
   });
 }
@@ -80,9 +91,12 @@ function proxyFault({ statusCode, statusText }: ProxyAnswer): CloudFault {
 export const byteLength = (parts: readonly Uint8Array[]): number =>
   parts.reduce((sum, part) => sum + part.byteLength, 0);
 
-async function collect(response: IncomingMessage): Promise<HttpAnswer> {
+async function collect(response: IncomingMessage, moved: () => void): Promise<HttpAnswer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
+  for await (const chunk of response) {
+    moved();
+    chunks.push(chunk as Buffer);
+  }
   if (!response.complete) throw new CloudFault('transient', 'the answer was cut short');
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(response.headers)) headers[name] = String(value);

@@ -6,6 +6,8 @@ import type { HttpProxy } from '../cloud/proxy.ts';
 import { openCloudStore } from '../cloud/store.ts';
 import { openGcsApi } from './api.ts';
 
+const ANSWER_MS = 60_000;
+
 export interface GcsStoreOptions {
   readonly bucket: string;
   /** Empty, or ends with a slash; part of no key. */
@@ -20,6 +22,8 @@ export interface GcsStoreOptions {
   readonly proxy?: HttpProxy | null;
   /** How long a request is repeated before it ends as `storage_unavailable`. */
   readonly patienceMs?: number;
+  /** How long a request may take beside its bytes, and without a byte on its way, before it is repeated. Default a minute. */
+  readonly answerMs?: number;
 }
 
 /**
@@ -29,7 +33,7 @@ export interface GcsStoreOptions {
  * Another server than Google's is sent no credentials, and none are looked for.
  */
 export function openGcsStore(options: GcsStoreOptions): ObjectStore {
-  const { bucket, keyFile, projectId, endpoint, proxy, ...rest } = options;
+  const { bucket, keyFile, projectId, endpoint, proxy, answerMs, ...rest } = options;
   // Always said: the client would take the address of STORAGE_EMULATOR_HOST instead, whatever the settings are.
   const apiEndpoint = endpoint ?? 'https://storage.googleapis.com';
   const storage = new Storage({
@@ -38,7 +42,7 @@ export function openGcsStore(options: GcsStoreOptions): ObjectStore {
     apiEndpoint,
     useAuthWithCustomEndpoint: isGoogles(apiEndpoint),
   });
-  return openCloudStore(openGcsApi(storage, bucket, proxy ?? null), rest);
+  return openCloudStore(openGcsApi(storage, bucket, { proxy: proxy ?? null, answerMs: answerMs ?? ANSWER_MS }), rest);
 }
 
 /** Regional and private addresses of Google's own service. */

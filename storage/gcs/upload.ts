@@ -49,6 +49,11 @@ async function sendChunks(upload: ChunkedUpload, session: string, file: FileHand
     if (answer.status !== 308) return upload.finish(answer);
     const stored = storedBytes(answer);
     if (stored < at) throw new CloudFault('transient', `the server lost bytes ${stored} to ${at} of an upload`);
+    if (stored > at + chunk.byteLength)
+      throw new CloudFault(
+        'transient',
+        `the server claims ${stored} bytes of an upload, ${at + chunk.byteLength} were sent`,
+      );
     at = stored;
   }
 }

@@ -19,6 +19,8 @@ export interface S3StoreOptions {
   readonly forcePathStyle: boolean;
   /** How long a request is repeated before it ends as `storage_unavailable`. */
   readonly patienceMs?: number;
+  /** After so long without a byte a connection is given up, and the request repeated. Default two minutes: a copy of gigabytes is silent. */
+  readonly silenceMs?: number;
   /** From which size on files and copies go in parts; default: 8 MiB, 5 GiB. */
   readonly sizes?: Partial<S3Sizes>;
 }
@@ -35,7 +37,7 @@ export interface S3StoreOptions {
  * Uploads that a dying process leaves unfinished cost space until a lifecycle rule of the bucket aborts them.
  */
 export function openS3Store(options: S3StoreOptions): ObjectStore {
-  const { bucket, endpoint, proxy, region, forcePathStyle, sizes, ...rest } = options;
+  const { bucket, endpoint, proxy, region, forcePathStyle, sizes, silenceMs, ...rest } = options;
   const agent = createProxyAgents(proxy ?? null)(endpoint ?? `https://${bucket}.s3.${region}.amazonaws.com`);
   const client = new S3Client({
     region,
@@ -48,6 +50,9 @@ export function openS3Store(options: S3StoreOptions): ObjectStore {
     requestHandler: {
       connectionTimeout: 10_000,
       requestTimeout: 300_000,
+      // Without this it only writes a warning, and waits on.
+      throwOnRequestTimeout: true,
+      socketTimeout: silenceMs ?? 120_000,
       httpAgent: agent ?? { maxSockets: 64 },
       httpsAgent: agent ?? { maxSockets: 64 },
     },

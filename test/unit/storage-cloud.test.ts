@@ -1,7 +1,7 @@
 /** What the stores in clouds decide, and what they do with answers that break off. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
@@ -133,6 +133,7 @@ async function withServer(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
   work: (store: ObjectStore) => Promise<void>,
   cache: CacheOptions = { folder: '/nowhere', maxBytes: 0 },
+  times: { readonly answerMs?: number; readonly patienceMs?: number } = {},
 ): Promise<void> {
   const server = createServer((request, response) => {
     request.resume().on('end', () => answer(request, response));
@@ -141,7 +142,7 @@ async function withServer(
   try {
     const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const options = { bucket: 'b', prefix: '', cache, projectId: null, keyFile: null, endpoint, patienceMs: 2_000 };
-    await work(openGcsStore(options));
+    await work(openGcsStore({ ...options, ...times }));
   } finally {
     server.closeAllConnections();
     server.close();
@@ -253,6 +254,120 @@ describe('an answer of Cloud Storage', () => {
         },
       ));
   }
+
+  test('that does not come, or stops in its middle, is not waited for without end, whatever was asked', () =>
+    withServer(
+      (request, response) => {
+        if (request.method !== 'GET') return;
+        response.writeHead(200, { 'content-length': 1_000, 'x-goog-generation': '7' });
+        response.write('{');
+      },
+      async (store) => {
+        await Promise.all(
+          Object.entries(requestsTo(store)).map(([name, request]) =>
+            assert.rejects(
+              request,
+              (thrown) => {
+                assert.match((thrown as Error).message, /not a byte went or came for 50 ms|no whole answer within/);
+                return (thrown as PipelineError).code === 'storage_unavailable';
+              },
+              name,
+            ),
+          ),
+        );
+      },
+      undefined,
+      { answerMs: 50, patienceMs: 10 },
+    ));
+
+  test('to a chunk of an upload that does not come costs as long as any other, and the upload goes on', () =>
+    withTempFolder(async (folder) => {
+      const size = 9 * MIB;
+      const local = `${folder}/big`;
+      await writeFile(local, Buffer.alloc(size));
+      const ranges: string[] = [];
+      let stored = 0;
+      await withServer(
+        (request, response) => {
+          const range = request.headers['content-range'];
+          if (range === undefined && request.method === 'POST')
+            return void response.writeHead(200, { location: `http://${request.headers.host}/session` }).end();
+          if (range === undefined) return void response.writeHead(404).end();
+          ranges.push(range);
+          const last = /-(\d+)\//.exec(range)?.[1];
+          // The first chunk is taken, and nothing said of it.
+          stored = last === undefined ? stored : Number(last) + 1;
+          if (ranges.length === 1) return;
+          if (stored < size) return void response.writeHead(308, { range: `bytes=0-${stored - 1}` }).end();
+          response.end(JSON.stringify({ ...JSON.parse(resource(Buffer.alloc(size))) }));
+        },
+        async (store) => {
+          assert.equal((await store.writeFile('k', local, 'absent')).sizeBytes, size);
+          const end = 8 * MIB;
+          assert.deepEqual(ranges, [
+            `bytes 0-${end - 1}/${size}`,
+            `bytes */${size}`,
+            `bytes ${end}-${size - 1}/${size}`,
+          ]);
+        },
+        undefined,
+        { answerMs: 1_000 },
+      );
+    }));
+
+  test('that claims more bytes of an upload than were sent is trouble that may pass', () =>
+    withTempFolder(async (folder) => {
+      const local = `${folder}/big`;
+      await writeFile(local, Buffer.alloc(9 * MIB));
+      await withServer(
+        (request, response) => {
+          if (request.method === 'PUT') return void response.writeHead(308, { range: 'bytes=0-99999999' }).end();
+          if (request.method === 'GET') return void response.writeHead(404).end();
+          response.writeHead(200, { location: `http://${request.headers.host}/session` }).end();
+        },
+        (store) => assert.rejects(store.writeFile('k', local, 'absent'), { code: 'storage_unavailable' }),
+        undefined,
+        { patienceMs: 100 },
+      );
+    }));
+
+  test('to a listing that leads back to a page before is trouble that may pass, not a listing without end', async () => {
+    const page = (names: readonly string[], nextPageToken: string): string =>
+      JSON.stringify({
+        kind: 'storage#objects',
+        items: names.map((name) => ({ name, generation: '7' })),
+        nextPageToken,
+      });
+    const LISTINGS: { readonly [what: string]: (token: string | null) => string } = {
+      'the token of the same page': () => page([], 'a'),
+      'a circle of tokens': (token) => page([], token === 'a' ? 'b' : 'a'),
+      'the first page under a new token': () => page(['k', 'l'], 'a'),
+    };
+    for (const [what, answer] of Object.entries(LISTINGS)) {
+      await withServer(
+        (request, response) => response.end(answer(new URL(`http://x${request.url}`).searchParams.get('pageToken'))),
+        async (store) => {
+          const listed = async (): Promise<void> => {
+            for await (const _ of store.list(''));
+          };
+          await assert.rejects(listed, { code: 'storage_unavailable' }, what);
+        },
+        undefined,
+        { patienceMs: 100 },
+      );
+    }
+  });
+
+  test('410 to a look says nothing of the object: it is unknown, not absent', () =>
+    withServer(
+      (_, response) => response.writeHead(410).end(),
+      async (store) => {
+        await assert.rejects(store.stat('k'), { code: 'storage_unavailable' });
+        await assert.rejects(store.read('k'), { code: 'storage_unavailable' });
+      },
+      undefined,
+      { patienceMs: 100 },
+    ));
 
   test('that is a page with an error is told by its words', () =>
     withServer(

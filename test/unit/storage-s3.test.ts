@@ -70,6 +70,7 @@ async function withServer(
       region: 'us-east-1',
       forcePathStyle: true,
       patienceMs: 200,
+      silenceMs: 100,
     });
     await work({ store, requests, stored });
   } finally {
@@ -83,6 +84,21 @@ const text = (body: string): Uint8Array => Buffer.from(body);
 const withCode = (code: string) => (thrown: unknown) => thrown instanceof PipelineError && thrown.code === code;
 
 describe('a server that speaks S3', () => {
+  test('and does not answer, or stops in the middle of it, is not waited for without end', () =>
+    withServer(
+      {
+        misbehaves: ({ method }, response) => {
+          if (method === 'GET') response.writeHead(200, { etag: '"a"', 'content-length': 1_000 }).write('rows');
+          return true;
+        },
+      },
+      async ({ store }) => {
+        await assert.rejects(store.stat('k'), withCode('storage_unavailable'));
+        await assert.rejects(store.read('k'), withCode('storage_unavailable'));
+        await assert.rejects(store.write('k', text('1')), withCode('storage_unavailable'));
+      },
+    ));
+
   test('and passes over If-None-Match is refused before anything is written under a condition', () =>
     withServer({ knows: ['if-match'] }, async ({ store, stored }) => {
       for (const write of [
