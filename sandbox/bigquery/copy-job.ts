@@ -33,6 +33,11 @@ export function copyJob(settings: CopySettings, context: JobContext): Work {
         `Incompatible table partitioning specification. Expects partitioning specification ${partitioningText(target.partitioning)}, ` +
           `but input partitioning specification is ${partitioningText(first.table.partitioning)}`,
       );
+    if (target && clusteringText(target) !== clusteringText(first.table))
+      throw new BigQueryError(
+        'invalid',
+        `Incompatible table partitioning specification. Expects ${clusteringText(target)}, but input is ${clusteringText(first.table)}`,
+      );
     const { partitioning, clustering } = first.table;
     const placed = await placeRows(
       writer,
@@ -55,6 +60,10 @@ export function copyJob(settings: CopySettings, context: JobContext): Work {
     };
   };
 }
+
+/** @source https://github.com/apache/beam/issues/34571: a copy into a clustered table from one that is not ends in an error */
+const clusteringText = ({ clustering }: Table): string =>
+  clustering.length === 0 ? 'no clustering' : `clustering(${clustering.join(',')})`;
 
 export async function findSource(
   catalog: Catalog,

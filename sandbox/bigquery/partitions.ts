@@ -47,6 +47,12 @@ export function splitDecorator(tableId: string): { readonly table: string; reado
     : { table: tableId.slice(0, at), decorator: tableId.slice(at + 1) };
 }
 
+/** @source BigQuery, "Introduction to partitioned tables": what is before 1960 or after 2159 lies in `__UNPARTITIONED__` */
+const isInRange = (decorator: string): boolean => {
+  const year = Number(decorator.slice(0, 4));
+  return year >= 1960 && year <= 2159;
+};
+
 /**
  * True for the rows of one partition.
  *
@@ -64,7 +70,8 @@ export function partitionCondition(
   const column = identifier(partitioning.field);
   if (decorator === '__NULL__') return `${column} IS NULL`;
   const { digits } = DECORATOR[partitioning.type];
-  const start = decorator.length === digits && /^\d+$/.test(decorator) ? startOf(decorator) : null;
+  const isWritten = decorator.length === digits && /^\d+$/.test(decorator) && isInRange(decorator);
+  const start = isWritten ? startOf(decorator) : null;
   if (start === null)
     throw new BigQueryError(
       'invalid',

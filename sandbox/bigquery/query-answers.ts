@@ -27,7 +27,8 @@ export async function answerResults(service: Service, job: JobRecord, page: Page
     etag: etagOf([job.id, page]),
     schema: { fields: read.fields.map(fieldResource) },
     totalRows: String(read.total),
-    rows: read.rows,
+    // As all of BigQuery's lists: left out where it is empty, by which clients tell an answer without rows.
+    ...(read.rows.length === 0 ? {} : { rows: read.rows }),
     ...(read.next === null ? {} : { pageToken: pageToken(`results ${job.id}`, read.next) }),
   };
 }

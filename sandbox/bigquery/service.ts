@@ -69,7 +69,8 @@ export function pageOf<T>(
 }
 
 export function wantsInt64Timestamps(context: Context): boolean {
-  return context.req.query('formatOptions.useInt64Timestamp') === 'true';
+  // Google's client for Python writes `True`.
+  return context.req.query('formatOptions.useInt64Timestamp')?.toLowerCase() === 'true';
 }
 
 /** @throws BigQueryError `notImplemented` naming the call */

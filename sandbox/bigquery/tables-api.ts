@@ -135,7 +135,7 @@ export function tableRoutes(app: Hono, service: Service): void {
       kind: 'bigquery#tableDataList',
       etag: etagOf(page),
       totalRows: String(page.total),
-      rows: page.rows,
+      ...(page.rows.length === 0 ? {} : { rows: page.rows }),
       ...(page.next === null ? {} : { pageToken: pageToken(subject, page.next) }),
     });
   });

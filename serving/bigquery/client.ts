@@ -133,7 +133,8 @@ export class BigQueryClient {
           // Of a second call for the same results: nothing but the rows is read from it.
           ...(pageToken === undefined ? {} : { pageToken }),
         },
-        isAnswer: ({ jobComplete }) => jobComplete === true,
+        isAnswer: ({ jobComplete, pageToken: next }) =>
+          jobComplete === true && (next === undefined || next !== pageToken),
       });
       const names = (page.schema?.fields ?? []).map(({ name }) => name);
       for (const { f } of page.rows ?? []) {

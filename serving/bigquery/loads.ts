@@ -1,6 +1,5 @@
 /** Published partitions -> load jobs that replace exactly these, side by side within the quotas, and the ledger that remembers them. */
 import { PipelineError } from '../../core/errors.ts';
-import { isDay } from '../../core/partition.ts';
 import type { Clock, LakeObjects, WarehouseTableDef, WarehouseUse } from '../../core/ports.ts';
 import type { DataPartition, LoadReceipt } from '../../core/types.ts';
 import { checkTails } from '../parquet/check-remote-footers.ts';
@@ -23,7 +22,7 @@ import {
 import { inPartitions, partitionRef, quoted, quotedTable } from './names.ts';
 import { jobsLeft, LIMITS, type QuotaAsk, refillMs, spend, updated, updatePauseMs } from './quota.ts';
 import type { BigQueryTable, TableRef } from './resources.ts';
-import { isPartitionedByDay, mergedFields } from './schema.ts';
+import { hasDecorator, isPartitionedByDay, mergedFields } from './schema.ts';
 import type { BigQueryTables } from './tables.ts';
 import type { TimeoutHold } from './timeout-hold.ts';
 
@@ -147,7 +146,7 @@ function stepsOf(
     const [whole] = changed;
     return whole ? [loadStep(options, plan, whole)] : removeSteps(options, plan, gone);
   }
-  const isOwnPartition = (value: string): boolean => isPartitionedByDay(def) && isDay(value);
+  const isOwnPartition = (value: string): boolean => hasDecorator(def, value);
   const filled = (partition: DataPartition): boolean => partition.files.length > 0;
   const direct = changed.filter((partition) => isOwnPartition(partition.value) && filled(partition));
   const beside = changed.filter((partition) => !isOwnPartition(partition.value) && filled(partition));
@@ -186,7 +185,7 @@ function loadStep(options: LoadsOptions, plan: LoadPlan, partition: DataPartitio
 /** @source BigQuery REST reference, JobConfigurationLoad (read 2026-11-21) */
 function loadConfiguration(
   { lake }: LoadsOptions,
-  { def, live }: Pick<LoadPlan, 'def' | 'live'>,
+  { def, ref, live }: Pick<LoadPlan, 'def' | 'ref' | 'live'>,
   target: TableRef,
   partitions: readonly DataPartition[],
 ): object {
@@ -206,6 +205,8 @@ function loadConfiguration(
     createDisposition: 'CREATE_NEVER',
     // Whole, with the policy tags and descriptions that stand there: a truncating load takes the schema that it is given.
     schema: { fields: mergedFields(def, live.schema?.fields ?? []) },
+    // Of a whole table it would be replaced by none.
+    ...(target === ref && live.clustering?.fields?.length ? { clustering: { fields: live.clustering.fields } } : {}),
     decimalTargetTypes: ['NUMERIC', 'BIGNUMERIC'],
     parquetOptions: { enableListInference: true },
   };

@@ -24,6 +24,10 @@ export interface BigQueryTable {
   readonly etag: string;
   /** Epoch ms: another for a table that was dropped and made anew. */
   readonly creationTime: string;
+  /** Epoch ms; none: it stays. */
+  readonly expirationTime?: string;
+  /** `TABLE`, `VIEW`, `EXTERNAL`, …; not every server says it. */
+  readonly type?: string;
   readonly description?: string;
   readonly labels?: { readonly [key: string]: string };
   readonly schema?: { readonly fields?: readonly TableField[] };
@@ -32,6 +36,7 @@ export interface BigQueryTable {
     readonly field?: string;
     readonly expirationMs?: string;
   };
+  readonly rangePartitioning?: { readonly field: string };
   readonly requirePartitionFilter?: boolean;
   readonly clustering?: { readonly fields?: readonly string[] };
 }

@@ -1,5 +1,6 @@
 /** A table's definition and the table as it stands -> the resource to create, or the smallest change that only adds. Pure. */
 import { PipelineError } from '../../core/errors.ts';
+import { isDay } from '../../core/partition.ts';
 import type { WarehouseTableDef } from '../../core/ports.ts';
 import { columnSchemas, displayName } from '../table-columns.ts';
 import type { Labels } from './labels.ts';
@@ -17,6 +18,19 @@ const START_OVER =
 /** Partitions of a table in BigQuery: one a day, or none; then rows of a partition are replaced by their value. */
 export function isPartitionedByDay(def: WarehouseTableDef): boolean {
   return def.columns.some(({ name, type }) => name === def.partitionKey && type === 'date');
+}
+
+const FIRST_PARTITION = '1960-01-01';
+const LAST_PARTITION = '2159-12-31';
+
+/**
+ * Whether the partition has a decorator, so that a job can replace it by itself. Days that BigQuery has no partition for lie
+ * together in `__UNPARTITIONED__`.
+ *
+ * @source BigQuery, "Introduction to partitioned tables" (read 2026-11-21)
+ */
+export function hasDecorator(def: WarehouseTableDef, value: string): boolean {
+  return isPartitionedByDay(def) && isDay(value) && value >= FIRST_PARTITION && value <= LAST_PARTITION;
 }
 
 /** The types of the REST reference, as `tables.get` writes them. */
@@ -173,6 +187,7 @@ export function clusteringOf(def: WarehouseTableDef): readonly string[] {
  * @throws PipelineError `warehouse_schema` where the change would lose data
  */
 export function tableChanges(def: WarehouseTableDef, live: BigQueryTable, steadyLabels: Labels): object | null {
+  assertPlainTable(def, live);
   assertSamePartitioning(def, live);
   const before = live.schema?.fields ?? [];
   const fields = mergedFields(def, before);
@@ -201,16 +216,25 @@ export function tableChanges(def: WarehouseTableDef, live: BigQueryTable, steady
   return Object.keys(changes).length === 0 ? null : changes;
 }
 
+function assertPlainTable(def: WarehouseTableDef, { type = 'TABLE' }: BigQueryTable): void {
+  if (type === 'TABLE') return;
+  throw new PipelineError(
+    'warehouse_schema',
+    `${displayName(def)} is no table in BigQuery: something else of that name stands there (${type}). Rename or drop it, or name another dataset in bigquery.dataset; the next load then makes the table.`,
+    { context: { table: displayName(def), found: type } },
+  );
+}
+
 function assertSamePartitioning(def: WarehouseTableDef, live: BigQueryTable): void {
-  const before = live.timePartitioning;
-  const field = before?.field ?? (before === undefined ? null : '_PARTITIONTIME');
+  const { timePartitioning: before, rangePartitioning: range } = live;
+  const field = range?.field ?? before?.field ?? (before === undefined ? null : '_PARTITIONTIME');
   const after = isPartitionedByDay(def) ? def.partitionKey : null;
-  if (field === after && (before === undefined || before.type === 'DAY')) return;
+  if (field === after && range === undefined && (before === undefined || before.type === 'DAY')) return;
   const words = (key: string | null, type: string): string =>
     key === null ? 'is not partitioned' : `is partitioned by ${key} (${type})`;
   throw new PipelineError(
     'warehouse_schema',
-    `${displayName(def)} ${words(field, before?.type ?? 'DAY')} in BigQuery, but by the spec it ${words(after, 'DAY')}. ${START_OVER}`,
+    `${displayName(def)} ${words(field, range === undefined ? (before?.type ?? 'DAY') : 'range')} in BigQuery, but by the spec it ${words(after, 'DAY')}. ${START_OVER}`,
     { context: { table: displayName(def) } },
   );
 }

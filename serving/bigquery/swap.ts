@@ -1,7 +1,6 @@
 /** The built marts of a run -> visible together: one transaction over all of them, or one free copy job for each. */
 import { PipelineError } from '../../core/errors.ts';
 import { mapParallel } from '../../core/map-parallel.ts';
-import { isDay } from '../../core/partition.ts';
 import type { Clock, Warehouse, WarehouseTableDef, WarehouseUse } from '../../core/ports.ts';
 import { sideBySide } from '../side-by-side.ts';
 import { displayName } from '../table-columns.ts';
@@ -26,7 +25,7 @@ import {
 import { inPartitions, partitionRef, quoted, quotedTable } from './names.ts';
 import { jobsLeft, LIMITS, type QuotaAsk, refillMs, spend } from './quota.ts';
 import type { BigQueryTable, TableRef } from './resources.ts';
-import { clusteringOf, isPartitionedByDay } from './schema.ts';
+import { hasDecorator, isPartitionedByDay } from './schema.ts';
 import type { BigQueryTables } from './tables.ts';
 
 export interface SwapOptions {
@@ -232,7 +231,7 @@ async function estimate(options: SwapOptions, what: string, configuration: objec
 
 /** Of a mart by value, or with rows of no day, only a statement can replace a part. */
 function isCopyable(mart: ReadySwap): boolean {
-  return mart.def.partitionKey === null || (isPartitionedByDay(mart.def) && touched(mart).every(isDay));
+  return mart.def.partitionKey === null || touched(mart).every((value) => hasDecorator(mart.def, value));
 }
 
 /** Each table, or partition, appears at once; not all together. */
@@ -280,16 +279,16 @@ async function assertQuota(
   await ledger.update(ref, (before) => ({ ...before, spent: spend(before.spent, ask, copies) }));
 }
 
-/** What a copy brings along is the schema too: this table has the target's, policy tags and all. */
+/** What a copy brings along is the schema too: this table has the target's, policy tags and all. Both must be partitioned and clustered alike. */
 async function finalTable(options: SwapOptions, mart: ReadySwap, partitions: readonly string[]): Promise<TableRef> {
   const { client, jobs, tables } = options;
   const { def, live, build } = mart;
+  const { timePartitioning, clustering } = live;
   const staging = tables.stagingRef(build?.stagingTable ?? '');
-  const clustering = clusteringOf(def);
   const final = await tables.createStaging(finalRef(staging).tableId, {
     schema: { fields: live.schema?.fields ?? [] },
-    ...(isPartitionedByDay(def) ? { timePartitioning: { type: 'DAY', field: def.partitionKey } } : {}),
-    ...(clustering.length === 0 ? {} : { clustering: { fields: clustering } }),
+    ...(timePartitioning ? { timePartitioning: { type: timePartitioning.type, field: timePartitioning.field } } : {}),
+    ...(clustering?.fields?.length ? { clustering: { fields: clustering.fields } } : {}),
   });
   const created = (await client.getTable(final))?.creationTime ?? '';
   const names = def.columns.map(({ name }) => quoted(name)).join(', ');
@@ -388,10 +387,7 @@ async function remember(
   const { client, ledger } = options;
   const outcomes = touched(mart).flatMap((partition) => outcome(partition) ?? []);
   // A whole table that was truncated may count as made anew.
-  const created =
-    mart.def.partitionKey === null
-      ? ((await client.getTable(mart.ref))?.creationTime ?? mart.live.creationTime)
-      : mart.live.creationTime;
+  const created = mart.def.partitionKey === null ? await createdAfter(client, mart) : mart.live.creationTime;
   const after = await ledger.update(mart.ref, (current) => {
     const noted = {
       ...withOutcomes(current, mart.seen, outcomes),
@@ -400,6 +396,14 @@ async function remember(
     return mart.build === null ? noted : withSpent(noted, mart.build.token);
   });
   await dropSpent(options, mart, after);
+}
+
+/** A table that was replaced whole stays for as long as it did before, and not for as long as what it was copied from. */
+async function createdAfter(client: BigQueryClient, { ref, live }: ReadySwap): Promise<string> {
+  const now = await client.getTable(ref);
+  if (now !== null && now.expirationTime !== live.expirationTime)
+    await client.patchTable(ref, { expirationTime: live.expirationTime ?? null }, now.etag);
+  return now?.creationTime ?? live.creationTime;
 }
 
 /** Of a mart that had nothing to swap any more: another try, or another scheduler, has done it. */

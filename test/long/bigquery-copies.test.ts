@@ -67,6 +67,15 @@ describe('a copy job', () => {
       assert.deepEqual(await idsOf(world, 'b'), ['11', '20']);
     }));
 
+  test('into a table that is clustered otherwise is invalid', () =>
+    copies(async (world) => {
+      await world.rows('CREATE TABLE shop.plain (day DATE, id INT64) PARTITION BY day');
+      const job = await copy(world, ['plain'], 'b', 'WRITE_TRUNCATE');
+      assert.equal(reasonOf(job), 'invalid');
+      assert.match(messageOf(job), /Expects clustering\(id\), but input is no clustering/);
+      assert.deepEqual(await idsOf(world, 'b'), ['20', '21']);
+    }));
+
   test('of a source that is not there is notFound, and copies none of the others', () =>
     copies(async (world) => {
       assert.equal(reasonOf(await copy(world, ['a', 'nothing'], 'b', 'WRITE_TRUNCATE')), 'notFound');

@@ -134,6 +134,35 @@ describe('a load job', () => {
     });
   });
 
+  test('replaces a whole table with the clustering that it has', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      const whole: WarehouseTableDef = { ...SALES, table: 'all_sales', partitionKey: null, clusterBy: ['product'] };
+      const warehouse = await place.open();
+      await warehouse.loadPartitions(whole, [(await place.stage(whole, '', ONE)).partition], []);
+      const [insert] = inserts(place);
+      assert.deepEqual(insert?.body?.configuration?.load?.clustering, { fields: ['product'] });
+    });
+  });
+
+  test('of days that BigQuery has no partition for goes beside the table, as those of no day', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      const warehouse = await place.open();
+      const days = ['1959-12-31', '1960-01-01', '2159-12-31', '2160-01-01'];
+      const staged = await Promise.all(days.map((day, index) => place.stage(SALES, day, rows(day, [index, '1.00']))));
+      await warehouse.loadPartitions(
+        SALES,
+        staged.map(({ partition }) => partition),
+        [],
+      );
+      const targets = inserts(place).flatMap(({ body }) => {
+        const { load } = body?.configuration ?? {};
+        return load ? [(load.destinationTable as { tableId: string }).tableId.replace(/__[0-9a-f]{12}$/, '')] : [];
+      });
+      assert.deepEqual(targets.sort(), ['load__enriched__sales', 'sales$19600101', 'sales$21591231']);
+      assert.equal((await place.read('SELECT amount FROM enriched.sales WHERE day IS NOT NULL')).length, 4);
+    });
+  });
+
   test('of a table by value goes beside it, then replaces these values in one transaction', async () => {
     await withSandboxWarehouse({}, async (place) => {
       const def: WarehouseTableDef = {
@@ -386,6 +415,46 @@ describe('the jobs of a mart', () => {
       assert.deepEqual(field?.policyTags, { names: ['projects/p/locations/eu/taxonomies/1/policyTags/2'] });
       assert.equal(field?.precision, '18');
       assert.deepEqual(await warehouse.loaded('gold', 'total'), new Map([['', 'v1']]));
+    });
+  });
+
+  test('by copy go into a table whose clustering the spec does not know', async () => {
+    await withMart(async (place) => {
+      const warehouse = await place.openWith({ swap: 'copy' });
+      await warehouse.ensureTable({ ...MART, clusterBy: ['day'] });
+      await warehouse.buildMart(build(['2025-01-01']));
+      await warehouse.swapMarts([build(['2025-01-01'])], {});
+      assert.equal((await place.read('SELECT total FROM gold.fct_sales')).length, 1);
+    });
+  });
+
+  test('by copy of a whole table do not give it the end of what was copied', async () => {
+    await withMart(async (place) => {
+      const def: WarehouseTableDef = {
+        ...MART,
+        table: 'total',
+        columns: [{ name: 'total', type: 'decimal(18,2)' }],
+        partitionKey: null,
+      };
+      const sql = 'SELECT SUM(amount) AS total FROM enriched.sales';
+      const mart: MartBuild = { def, sql, days: null, fingerprints: { '': 'v1' } };
+      const warehouse = await place.openWith({ swap: 'copy' });
+      await warehouse.ensureTable(def);
+      await warehouse.buildMart(mart);
+      const table = await place.api('GET', '/datasets/gold/tables/total');
+      let isCopied = false;
+      // As where BigQuery gives the target the end of the staging table.
+      place.intercept = ({ method, path, body }) => {
+        isCopied ||= body?.configuration?.copy !== undefined;
+        if (path !== '/datasets/gold/tables/total' || !isCopied) return undefined;
+        return { status: 200, body: { ...table, ...(method === 'GET' ? { expirationTime: '1999999999999' } : {}) } };
+      };
+      await warehouse.swapMarts([mart], {});
+      const changes = place.calls.filter(({ method, path }) => method === 'PATCH' && path.endsWith('/total'));
+      assert.deepEqual(
+        changes.map(({ body }) => body),
+        [{ expirationTime: null }],
+      );
     });
   });
 

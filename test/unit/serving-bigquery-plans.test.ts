@@ -178,6 +178,19 @@ describe('a table that exists', () => {
       () => tableChanges(DEF, liveOf(DEF, { timePartitioning: { type: 'MONTH', field: 'day' } }), {}),
       refused('warehouse_schema', /MONTH/),
     );
+    const { timePartitioning: _, ...live } = liveOf(DEF, { rangePartitioning: { field: 'shop' } });
+    assert.throws(
+      () => tableChanges({ ...DEF, partitionKey: null }, live, {}),
+      refused('warehouse_schema', /is partitioned by shop \(range\)/),
+    );
+  });
+
+  test('is not taken for one where a view, or anything else, stands there', () => {
+    assert.equal(tableChanges(DEF, liveOf(DEF, { type: 'TABLE' }), {}), null);
+    assert.throws(
+      () => tableChanges(DEF, liveOf(DEF, { type: 'VIEW' }), {}),
+      refused('warehouse_schema', /gold\.fct_sales is no table/, /VIEW/, /Rename or drop it/),
+    );
   });
 
   test('follows description, labels, clustering, filter and expiry; labels of others stay', () => {
