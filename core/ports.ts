@@ -71,6 +71,11 @@ export type Precondition = 'absent' | { readonly generation: string };
  * @throws PipelineError `precondition_failed` (final), `object_not_found` (final), `storage_unavailable` (retryable),
  *   `storage_denied` (final), `storage_full`, `data_unreadable` where bytes do not match the store's checksum
  */
+export interface ObjectCount {
+  readonly objects: number;
+  readonly bytes: number;
+}
+
 export interface ObjectStore {
   /** Reads a small object whole; null where the key does not exist. */
   read(key: string): Promise<{ readonly body: Uint8Array; readonly generation: string } | null>;
@@ -96,6 +101,11 @@ export interface ObjectStore {
    * object with `content`, a copy that is there is handed out unasked, and bytes that are not these are `data_unreadable`.
    */
   localPath(key: string, content?: ObjectContent): Promise<string>;
+  /**
+   * Removes, or in a dry run counts, what interrupted writes left before an instant (epoch ms): never objects, which no listing
+   * would show. Undefined where a store keeps nothing of the kind.
+   */
+  sweep?(beforeMs: number, isDryRun: boolean): Promise<ObjectCount>;
   /** Address of the object for other programs: `gs://bucket/prefix/key`, `s3://…`, `file:///…`. */
   uri(key: string): string;
   /** For messages: `data/ecommerce/` or `gs://bucket/prefix/`. */

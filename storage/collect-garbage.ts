@@ -2,7 +2,7 @@
 import { PipelineError } from '../core/errors.ts';
 import { mapParallel } from '../core/map-parallel.ts';
 import { historyKey } from '../core/object-keys.ts';
-import type { Clock, ObjectInfo, ObjectStore } from '../core/ports.ts';
+import type { Clock, ObjectCount, ObjectInfo, ObjectStore } from '../core/ports.ts';
 import type { Publication, PublishedLayer } from '../core/types.ts';
 import {
   acquit,
@@ -53,11 +53,8 @@ export interface GarbageReport {
   readonly spared: ObjectCount;
   /** Removed, or would be. */
   readonly collected: ObjectCount;
-}
-
-export interface ObjectCount {
-  readonly objects: number;
-  readonly bytes: number;
+  /** Of interrupted writes, also removed, or would be. */
+  readonly leftovers: ObjectCount;
 }
 
 const LAYERS_TO_READ: readonly PublishedLayer[] = ['silver', 'dims', 'enriched', 'gold'];
@@ -88,6 +85,15 @@ interface References {
  * @throws PipelineError `data_unreadable`, `storage_unavailable` (retryable), `state_conflict` where two collections meet
  */
 export async function collectGarbage(deps: CollectDeps, options: CollectOptions): Promise<GarbageReport> {
+  const collected = await collectObjects(deps, options);
+  const beforeMs = deps.clock.now() - deps.graceMs;
+  const leftovers = await deps.store.sweep?.(beforeMs, options.isDryRun ?? false);
+  return { ...collected, leftovers: leftovers ?? { objects: 0, bytes: 0 } };
+}
+
+type Collected = Omit<GarbageReport, 'leftovers'>;
+
+async function collectObjects(deps: CollectDeps, options: CollectOptions): Promise<Collected> {
   const layers = options.layers ?? LAYERS_TO_READ;
   const nowMs = deps.clock.now();
   const references: References = { keys: new Set(), manifests: new Set() };
@@ -258,7 +264,7 @@ function report(
   references: References,
   isDryRun: boolean,
   collected: readonly ObjectInfo[],
-): GarbageReport {
+): Collected {
   const gone = new Set(collected.map(({ key }) => key));
   const isReferenced = ({ key }: ObjectInfo): boolean => references.keys.has(key);
   return {

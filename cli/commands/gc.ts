@@ -3,7 +3,8 @@
 import { retentionPolicies } from '../../config/retention.ts';
 import { counted } from '../../core/counted.ts';
 import { PipelineError } from '../../core/errors.ts';
-import type { GarbageReport, ObjectCount } from '../../storage/collect-garbage.ts';
+import type { ObjectCount } from '../../core/ports.ts';
+import type { GarbageReport } from '../../storage/collect-garbage.ts';
 import { openLake } from '../lake.ts';
 import { type GlobalFlags, openProject, requirePipeline } from '../project.ts';
 import { number } from '../task-words.ts';
@@ -31,7 +32,7 @@ export async function gc(flags: GlobalFlags, options: GcOptions): Promise<void> 
     show(plan, options.json ?? false);
     return;
   }
-  const question = `${summary(plan.collected)} and ${counted(versionsIn(plan), 'old version')} would be deleted. Go on?`;
+  const question = `${summary(sumOf(plan.collected, plan.leftovers))} and ${counted(versionsIn(plan), 'old version')} would be deleted. Go on?`;
   if (hasWork(plan) && !(await confirm(question, options.yes))) {
     throw new PipelineError('usage', 'Nothing was deleted. Say --yes to go on without being asked.');
   }
@@ -41,7 +42,13 @@ export async function gc(flags: GlobalFlags, options: GcOptions): Promise<void> 
 const versionsIn = ({ layers }: GarbageReport): number =>
   layers.reduce((sum, { collectedVersions }) => sum + collectedVersions, 0);
 
-const hasWork = (plan: GarbageReport): boolean => plan.collected.objects > 0 || versionsIn(plan) > 0;
+const hasWork = (plan: GarbageReport): boolean =>
+  plan.collected.objects > 0 || plan.leftovers.objects > 0 || versionsIn(plan) > 0;
+
+const sumOf = (one: ObjectCount, other: ObjectCount): ObjectCount => ({
+  objects: one.objects + other.objects,
+  bytes: one.bytes + other.bytes,
+});
 
 const summary = ({ objects, bytes }: ObjectCount): string => `${counted(objects, 'file')} of ${counted(bytes, 'byte')}`;
 
@@ -67,5 +74,6 @@ function show(report: GarbageReport, json: boolean): void {
         number(report[kind].bytes),
       ]),
     ),
+    ...(report.leftovers.objects > 0 ? ['', `${summary(report.leftovers)} that killed writers left: ${word}`] : []),
   ]);
 }

@@ -48,6 +48,18 @@ export async function withFileLock<T>(path: string, work: () => Promise<T>): Pro
   }
 }
 
+/** True where the holder of the lock died; false where nobody holds it. */
+export async function isLeftBehind(path: string): Promise<boolean> {
+  const held = await readHolder(path);
+  return held !== null && (await isDead(path, held));
+}
+
+/** Does what whoever wanted this lock next would do. */
+export async function removeLeftBehind(path: string): Promise<void> {
+  const held = await readHolder(path);
+  if (held !== null && (await isDead(path, held))) await removeStale(path, held);
+}
+
 async function acquire(path: string): Promise<Holder> {
   const own: Holder = { ...thisProcess(), token: randomUUID() };
   for (let waits = 0; waits < MAX_WAITS; waits += 1) {

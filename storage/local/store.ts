@@ -10,6 +10,7 @@ import { assertKeyPrefix, assertObjectKey } from '../object-key.ts';
 import { errnoOf, isMissing, storageError } from '../storage-error.ts';
 import { inFolder, removeEmptyFolders, syncFile, syncFolder, writeNewFile } from './durable-files.ts';
 import { withFileLock } from './file-lock.ts';
+import { sweepLeftovers } from './leftovers.ts';
 
 const STREAM_CHUNK_BYTES = 1024 * 1024;
 
@@ -105,6 +106,8 @@ export function openLocalStore(options: LocalStoreOptions): ObjectStore {
         if ((await statFile(path)) === null) throw objectNotFound(key, path);
         return path;
       }),
+
+    sweep: (beforeMs, isDryRun) => sweepLeftovers(root, beforeMs, isDryRun),
 
     uri: (key) => pathToFileURL(pathOf(key)).href,
   };

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { PipelineError } from '../../core/errors.ts';
 import { withFileLock } from '../../storage/local/file-lock.ts';
 import { openLocalStore } from '../../storage/local/store.ts';
+import { openPublications } from '../../storage/publications.ts';
 import { storageError } from '../../storage/storage-error.ts';
 import { openMemoryStore } from '../fixtures-support/memory-store.ts';
 import { withTempFolder } from '../fixtures-support/temp-folder.ts';
@@ -188,6 +189,100 @@ describe('the folders of a local store', () => {
       });
       await reader;
       assert.deepEqual(await readdir(folder), ['source']);
+    }));
+});
+
+describe('what killed writers left in a local store', () => {
+  const DAY_MS = 86_400_000;
+  const FEW = { versions: 2, days: 0 };
+  const KEEP_FEW = { silver: FEW, dims: FEW, enriched: FEW, gold: FEW };
+  const aged = async (path: string): Promise<void> => {
+    await utimes(path, new Date(Date.now() - 2 * DAY_MS), new Date(Date.now() - 2 * DAY_MS));
+  };
+
+  /** The name under which a write lies while it is under way. */
+  async function temporaryName(root: string): Promise<string> {
+    const store = openLocalStore({ root });
+    const folder = join(root, 'w');
+    for (;;) {
+      await mkdir(folder, { recursive: true });
+      let isWritten = false;
+      const writing = store.write('w/big', Buffer.alloc(8 * 1024 * 1024)).then(() => {
+        isWritten = true;
+      });
+      let seen: string | undefined;
+      while (seen === undefined && !isWritten)
+        seen = (await readdir(folder)).find((name) => /^\.tmp-(?!lock)/.test(name));
+      await writing;
+      await store.delete('w/big');
+      if (seen !== undefined) return seen;
+    }
+  }
+
+  test('is counted and removed once it is old, with the folders that then are empty, and nothing else is', () =>
+    withTempFolder(async (root) => {
+      const store = openLocalStore({ root });
+      const temporary = await temporaryName(root);
+      await store.write('kept/k', Buffer.from('object'));
+      await mkdir(join(root, 'silver/_staging/run/1'), { recursive: true });
+      const left = [
+        `silver/_staging/run/1/${temporary}`,
+        `kept/${temporary}`,
+        `kept/${temporary.replace('tmp', 'tmp-lock')}`,
+      ];
+      for (const path of left) {
+        await writeFile(join(root, path), 'half');
+        await aged(join(root, path));
+      }
+      const young = `${temporary.slice(0, -1)}${temporary.endsWith('0') ? '1' : '0'}`;
+      await writeFile(join(root, 'kept', young), 'half');
+      for (const name of ['.tmp-of-an-editor', '.part.crc', 'k']) {
+        if (name !== 'k') await writeFile(join(root, 'kept', name), '');
+        await aged(join(root, 'kept', name));
+      }
+      const before = Date.now() - DAY_MS;
+      assert.deepEqual(await store.sweep?.(before, true), { objects: 3, bytes: 12 });
+      assert.deepEqual(await store.sweep?.(before, false), { objects: 3, bytes: 12 });
+      assert.deepEqual(await readdir(root), ['kept']);
+      assert.deepEqual(
+        (await readdir(join(root, 'kept'))).sort(),
+        ['.part.crc', '.tmp-of-an-editor', young, 'k'].sort(),
+      );
+      assert.deepEqual(await store.sweep?.(before, false), { objects: 0, bytes: 0 });
+    }));
+
+  test('goes where it is a lock of the dead, not of the living', () =>
+    withTempFolder(async (root) => {
+      const store = openLocalStore({ root });
+      const lock = join(root, 'a', '.lock-k');
+      await mkdir(join(root, 'a'));
+      await dieInLock(join(root, 'a'), lock);
+      await aged(lock);
+      const before = Date.now() - DAY_MS;
+      await withFileLock(join(root, '.lock-held'), async () => {
+        await aged(join(root, '.lock-held'));
+        assert.equal((await store.sweep?.(before, true))?.objects, 1);
+        assert.equal((await store.sweep?.(before, false))?.objects, 1);
+        assert.deepEqual(await readdir(root), ['.lock-held']);
+      });
+    }));
+
+  test('goes with a garbage collection after the grace time', () =>
+    withTempFolder(async (root) => {
+      const path = join(root, await temporaryName(root));
+      await writeFile(path, 'half');
+      await aged(path);
+      const collect = (graceMs: number, isDryRun: boolean) =>
+        openPublications({
+          store: openLocalStore({ root }),
+          pipeline: 'shop',
+          clock: { now: () => Date.now() },
+          graceMs,
+        }).collect({ policies: KEEP_FEW, isDryRun });
+      assert.equal((await collect(3 * DAY_MS, false)).leftovers.objects, 0);
+      assert.deepEqual((await collect(DAY_MS, true)).leftovers, { objects: 1, bytes: 4 });
+      assert.deepEqual((await collect(DAY_MS, false)).leftovers, { objects: 1, bytes: 4 });
+      assert.deepEqual(await readdir(root), []);
     }));
 });
 
