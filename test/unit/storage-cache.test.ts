@@ -87,6 +87,8 @@ describe('the object cache', () => {
       const cache = openObjectCache({ folder, maxBytes: 1e6 });
       let running = 0;
       let most = 0;
+      let goOn = (): void => {};
+      const fourRun = new Promise<void>((resolve) => (goOn = resolve));
       const slow = (letter: string): Source => {
         const inner = thousand(letter);
         return {
@@ -94,6 +96,8 @@ describe('the object cache', () => {
           open: async function* () {
             running += 1;
             most = Math.max(most, running);
+            if (running === 4) goOn();
+            await fourRun;
             yield* inner.open();
             running -= 1;
           },
