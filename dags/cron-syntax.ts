@@ -1,4 +1,4 @@
-/** Cron text -> how often a day it ticks, or what is wrong with it; when it ticks is the scheduler's to say. */
+/** Cron text -> how often a day it ticks, or what is wrong with it; when it ticks is the scheduler's to say. What is valid here, croner takes. */
 
 const MONTHS = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
 const WEEKDAYS = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
@@ -8,18 +8,23 @@ interface Field {
   readonly min: number;
   readonly max: number;
   readonly words?: readonly string[];
-  /** What croner takes besides numbers: L the last, W the nearest weekday, n#m the m-th weekday n. */
+  /** What may stand besides numbers, the number or word that it is about captured: L the last, W the nearest weekday, n#m the m-th weekday n. */
   readonly special?: RegExp;
+  /** How many values there are where two numbers mean the same; a step is at most this. */
+  readonly size?: number;
 }
 
 const FIELDS: readonly Field[] = [
   { name: 'second', min: 0, max: 59 },
   { name: 'minute', min: 0, max: 59 },
   { name: 'hour', min: 0, max: 23 },
-  { name: 'day of month', min: 1, max: 31, special: /^(L|LW|W|\d{1,2}W)$/ },
+  { name: 'day of month', min: 1, max: 31, special: /^(?:L|LW|(\d+)W)$/ },
   { name: 'month', min: 1, max: 12, words: MONTHS },
-  { name: 'day of week', min: 0, max: 7, words: WEEKDAYS, special: /^(L|\w{1,3}L|\w{1,3}#[1-5L])$/ },
+  { name: 'day of week', min: 0, max: 7, size: 7, words: WEEKDAYS, special: /^(\w+)(?:L|#[1-5L])$/ },
 ];
+
+/** In a leap year. */
+const MONTH_DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 const NICKNAMES: { readonly [name: string]: string } = {
   '@yearly': '0 0 1 1 *',
@@ -49,36 +54,51 @@ export function readCronSyntax(cron: string): CronSyntax {
     return { valid: false, message: `"${text}" has ${text === '' ? 0 : parts.length} fields` };
   }
   const six = parts.length === 5 ? ['0', ...parts] : parts;
-  const counts: number[] = [];
+  const read: ReadonlySet<number>[] = [];
   for (const [index, field] of FIELDS.entries()) {
-    const counted = countValues(six[index] ?? '', field);
-    if (typeof counted === 'string') return { valid: false, message: counted };
-    counts.push(counted);
+    const values = readField(six[index] ?? '', field);
+    if (typeof values === 'string') return { valid: false, message: values };
+    read.push(values);
   }
-  const [seconds = 0, minutes = 0, hours = 0] = counts;
-  const isEveryDay = six.slice(3).every((part) => part === '*' || part === '?');
-  return { valid: true, ticksPerDay: seconds * minutes * hours, isEveryDay };
+  const [seconds, minutes, hours, days, months] = read;
+  if (!seconds || !minutes || !hours || !days || !months) throw new Error('a cron text has six fields');
+  const isEveryDay = six.slice(3).every(isWild);
+  if (isWild(six[5] ?? '') && Math.min(...days) > Math.max(...[...months].map((month) => MONTH_DAYS[month - 1] ?? 0))) {
+    return { valid: false, message: `"${text}" names a date that no calendar has` };
+  }
+  return { valid: true, ticksPerDay: seconds.size * minutes.size * hours.size, isEveryDay };
 }
 
-/** How many values a field stands for, or what is wrong with it. */
-function countValues(text: string, field: Field): number | string {
-  const values = new Set<number | string>();
+const isWild = (text: string): boolean => text === '*' || text === '?';
+
+/** The numbers that a field stands for, or what is wrong with it. The last day of a month counts as its first: every month has one. */
+function readField(text: string, field: Field): ReadonlySet<number> | string {
+  const { name, min, max, size = max - min + 1 } = field;
+  const values = new Set<number>();
   for (const part of text.toUpperCase().split(',')) {
-    if (field.special?.test(part)) {
-      values.add(part);
+    const special = field.special?.exec(part);
+    if (special) {
+      const value = special[1] === undefined ? min : numberOf(special[1], field);
+      if (value === null) return `"${part}" is no ${name}`;
+      if (part === 'LW' && text.length > part.length) return `"LW" stands alone in the field ${name}, not in "${text}"`;
+      values.add(value);
       continue;
     }
-    const [, whole, from, to, step] = /^(?:(\*|\?)|(\w+)(?:-(\w+))?)(?:\/(\d+))?$/.exec(part) ?? [];
-    if (whole === undefined && from === undefined) return `"${text}" is no ${field.name}`;
-    const first = from === undefined ? field.min : numberOf(from, field);
-    const last = to !== undefined ? numberOf(to, field) : from !== undefined && step === undefined ? first : field.max;
+    const [, wild, from, to, step] = /^(?:([*?])|(\w+)(?:-(\w+))?)(?:\/(\d+))?$/.exec(part) ?? [];
+    if (wild === undefined && from === undefined) return `"${text}" is no ${name}`;
+    if (step !== undefined && wild === undefined && to === undefined)
+      return `"${part}" has a step without a range: write ${from}-${max}/${step} in the field ${name}`;
+    const first = from === undefined ? min : numberOf(from, field);
+    // A week may end on its Sunday: SAT-SUN.
+    const isSunday = to === 'SUN' && field.words === WEEKDAYS;
+    const last = isSunday || from === undefined ? max : to === undefined ? first : numberOf(to, field);
     const stride = step === undefined ? 1 : Number(step);
-    if (first === null || last === null || stride < 1)
-      return `"${part}" is no ${field.name} (${field.min} to ${field.max})`;
-    if (first > last) return `"${part}" runs backwards in the field ${field.name}`;
+    if (first === null || last === null) return `"${part}" is no ${name} (${min} to ${max})`;
+    if (stride < 1 || stride > size) return `"${part}" has a step beyond 1 to ${size} in the field ${name}`;
+    if (first > last) return `"${part}" runs backwards in the field ${name}`;
     for (let value = first; value <= last; value += stride) values.add(value);
   }
-  return values.size;
+  return values;
 }
 
 function numberOf(text: string, field: Field): number | null {

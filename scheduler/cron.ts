@@ -8,7 +8,7 @@
 import { Cron } from 'croner';
 import { DAY_MS } from '../core/partition.ts';
 import type { Schedule } from '../core/types.ts';
-import { instantOfWall, isTimezone, wallTime } from './zone-time.ts';
+import { instantOfWall, wallTime } from './zone-time.ts';
 
 export type CronSchedule = Pick<Schedule, 'cron' | 'timezone'>;
 
@@ -54,54 +54,6 @@ function tickBefore(schedule: CronSchedule, atMs: number): number | null {
     if (tick !== null && tick <= atMs) return tick;
   }
   return null;
-}
-
-export interface CronFault {
-  readonly code: 'bad_cron' | 'bad_timezone' | 'never_due';
-  readonly message: string;
-  readonly expected: string;
-  readonly hint: string | null;
-}
-
-/** What is wrong with a cron text or its zone; null where it ticks. */
-export function cronFault({ cron, timezone }: CronSchedule): CronFault | null {
-  if (!isTimezone(timezone)) {
-    return {
-      code: 'bad_timezone',
-      message: `"${timezone}" is no time zone`,
-      expected: 'an IANA zone such as UTC or Europe/Paris',
-      hint: null,
-    };
-  }
-  const fault = patternFault(cron);
-  if (fault !== null) {
-    return {
-      code: 'bad_cron',
-      message: `"${cron}" is no cron text: ${fault}`,
-      expected: 'five or six fields, or @hourly, @daily, @weekly, @monthly, @yearly',
-      hint: '"0 6 * * *" is every day at 06:00',
-    };
-  }
-  if (nextTick({ cron, timezone }, Date.UTC(2024, 0, 1)) === null) {
-    return {
-      code: 'never_due',
-      message: `"${cron}" names a date that no calendar has, so it never ticks`,
-      expected: 'a cron text with at least one tick',
-      hint: null,
-    };
-  }
-  return null;
-}
-
-function patternFault(cron: string): string | null {
-  // croner reads `?` as the moment of parsing, which would make the same text mean different things.
-  if (cron.includes('?')) return '"?" has no meaning here, write "*"';
-  try {
-    patternOf(cron);
-    return null;
-  } catch (thrown) {
-    return (thrown instanceof Error ? thrown.message : String(thrown)).replace(/^CronPattern: /, '');
-  }
 }
 
 const patterns = new Map<string, Cron>();

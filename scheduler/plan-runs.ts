@@ -1,7 +1,7 @@
 /** A Dag's schedule, what was planned before, and now -> the runs that are due, each with its data interval. Pure. */
 import { addDays, dayOf, intervalOfDays, isoInstant, startOfDay } from '../core/partition.ts';
 import type { Dag, Interval, RunType, Schedule } from '../core/types.ts';
-import { type CronFault, cronFault, lastTick, nextTick } from './cron.ts';
+import { lastTick, nextTick } from './cron.ts';
 
 /** What planning needs to know of a DAG besides its schedule; instants in epoch ms. */
 export interface ScheduleState {
@@ -28,7 +28,7 @@ export interface RunPlan {
 }
 
 /** At most so many missed ticks are caught up in one plan; the next plan goes on from there. */
-export const CATCHUP_LIMIT = 1000;
+const CATCHUP_LIMIT = 1000;
 
 /**
  * The runs that fell due after the cursor. Planning again with the returned cursor at the same instant plans nothing,
@@ -115,33 +115,6 @@ export function windowOfLogicalDate(dag: Pick<Dag, 'schedule' | 'timezone'>, log
 /** `scheduled__2025-10-15T00:00:00Z` */
 export function runIdFor(runType: RunType, instantMs: number): string {
   return `${runType}__${isoInstant(instantMs).replace('.000Z', 'Z')}`;
-}
-
-export interface ScheduleFault {
-  readonly code: CronFault['code'] | 'shared_window';
-  readonly message: string;
-  readonly expected: string;
-  readonly hint: string | null;
-}
-
-/** Everything that makes a schedule unusable; empty for a good one. */
-export function scheduleFaults(schedule: Schedule): readonly ScheduleFault[] {
-  const fault = cronFault(schedule);
-  if (fault !== null) return [fault];
-  if (schedule.window === 'since_last') return [];
-  // A cron text's days and times of day are independent, so two ticks on one day show on the first day that has any.
-  const first = nextTick(schedule, startOfDay('2024-01-15', schedule.timezone) - 1);
-  const second = first === null ? null : nextTick(schedule, first);
-  if (first === null || second === null) return [];
-  if (windowOfTick(schedule, first).startMs !== windowOfTick(schedule, second).startMs) return [];
-  return [
-    {
-      code: 'shared_window',
-      message: `"${schedule.cron}" ticks more than once a day, and each tick would cover the same ${schedule.window.replace('_', ' ')}`,
-      expected: 'one tick a day, or a window between ticks',
-      hint: 'window: since_last',
-    },
-  ];
 }
 
 function ticksBetween(schedule: Schedule, afterMs: number, untilMs: number): readonly number[] {

@@ -24,16 +24,6 @@ export function instantOfWall(wallMs: number, timezone: string): number {
   return firstInstant(earlier, later, (instant) => wallTime(instant, timezone) > wallMs);
 }
 
-/** True for a name that the platform's zone data knows. */
-export function isTimezone(timezone: string): boolean {
-  try {
-    formatterOf(timezone);
-    return timezone !== '';
-  } catch {
-    return false;
-  }
-}
-
 /** The first instant in `(low, high]` where `holds`, given that it holds at `high` and changes once. */
 function firstInstant(low: number, high: number, holds: (instantMs: number) => boolean): number {
   let no = low;

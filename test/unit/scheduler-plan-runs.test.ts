@@ -6,7 +6,6 @@ import {
   nextRun,
   planRuns,
   runIdFor,
-  scheduleFaults,
   windowOfLogicalDate,
   windowOfTick,
 } from '../../scheduler/plan-runs.ts';
@@ -149,27 +148,5 @@ describe('a trigger with a logical date', () => {
   test('is named by it', () => {
     assert.equal(runIdFor('manual', at('2025-10-15T00:00:00Z')), 'manual__2025-10-15T00:00:00Z');
     assert.equal(runIdFor('backfill', at('2025-10-15T00:00:00.250Z')), 'backfill__2025-10-15T00:00:00.250Z');
-  });
-});
-
-describe('faults of a schedule', () => {
-  const codes = (schedule: Schedule) => scheduleFaults(schedule).map((fault) => fault.code);
-
-  test('ticks that share a window are one', () => {
-    assert.deepEqual(codes(daily({ cron: '0 6,18 * * *' })), ['shared_window']);
-    assert.deepEqual(codes(daily({ cron: '@hourly', window: 'same_day' })), ['shared_window']);
-    assert.deepEqual(codes(daily({ cron: '*/5 6 29 2 *' })), ['shared_window']);
-    assert.deepEqual(codes(daily({ cron: '0 6,18 * * *', window: 'since_last' })), []);
-  });
-
-  test('none are found in daily, weekly and monthly schedules', () => {
-    for (const cron of ['0 6 * * *', '@daily', '0 0 * * MON', '30 4 1 * *', '0 6 29 2 *']) {
-      assert.deepEqual(codes(daily({ cron, timezone: 'Europe/Paris' })), []);
-    }
-  });
-
-  test('a bad cron text or zone is reported alone', () => {
-    assert.deepEqual(codes(daily({ cron: '0 25 * * *' })), ['bad_cron']);
-    assert.deepEqual(codes(daily({ timezone: 'Mars/Olympus' })), ['bad_timezone']);
   });
 });
