@@ -112,7 +112,7 @@ function progressOf(project: Project): RunProgress {
 }
 
 /** Looks until the run is over. */
-export async function followOne(
+async function followOne(
   remote: RemoteControl,
   dagId: string,
   started: DagRun,

@@ -17,7 +17,7 @@ import {
   variableName,
 } from './setting-keys.ts';
 
-export const CONFIG_FILE = 'config/config.yml';
+const CONFIG_FILE = 'config/config.yml';
 
 export type EnvironmentVariables = Readonly<Record<string, string | undefined>>;
 

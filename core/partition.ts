@@ -53,15 +53,6 @@ export function daysOfInterval(interval: Interval, timezone: string): { readonly
   return { first, last };
 }
 
-/** One interval -> one interval a day; joined again they give the whole. */
-export function splitByDay(interval: Interval, timezone: string): readonly Interval[] {
-  const { first, last } = daysOfInterval(interval, timezone);
-  return daysBetween(first, last).map((day) => {
-    const whole = intervalOfDays(day, day, timezone);
-    return { startMs: Math.max(whole.startMs, interval.startMs), endMs: Math.min(whole.endMs, interval.endMs) };
-  });
-}
-
 /** `ingest_dt` and `2025-10-15` -> `ingest_dt=2025-10-15`, escaped as Hive does. */
 export function hivePartition(key: string, value: string): string {
   return `${key}=${encodeURIComponent(value)}`;

@@ -48,7 +48,7 @@ import type {
 } from './spec-schema.ts';
 import { locationAt, type TreePath } from './yaml-tree.ts';
 
-export const DEFAULT_PARTITION_KEY = 'ingestion_dt';
+const DEFAULT_PARTITION_KEY = 'ingestion_dt';
 
 interface Resolving {
   readonly folder: string;

@@ -15,8 +15,7 @@ export interface OpenRun {
   readonly instances: Map<string, TaskInstance>;
 }
 
-export const runKeyOf = ({ dagId, runId }: { readonly dagId: string; readonly runId: string }): string =>
-  `${dagId}\n${runId}`;
+const runKeyOf = ({ dagId, runId }: { readonly dagId: string; readonly runId: string }): string => `${dagId}\n${runId}`;
 
 export class RunBook {
   readonly #runs = new Map<string, OpenRun>();

@@ -3,8 +3,8 @@ import { z } from '@hono/zod-openapi';
 import { PipelineError } from '../../core/errors.ts';
 
 /** Airflow's default page, which its command line relies on, and its server's cap. */
-export const DEFAULT_LIMIT = 50;
-export const MAX_LIMIT = 100;
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 100;
 
 /** `?tags=a&tags=b`; one value alone is a list of one, none an empty list. */
 export const repeated = z

@@ -14,10 +14,10 @@ const maybeTime = z.string().nullable().openapi({ format: 'date-time' });
 const object = z.record(z.string(), z.unknown());
 const count = z.number().int();
 
-export const runState = z.enum(RUN_STATES);
+const runState = z.enum(RUN_STATES);
 
 /** Airflow's words; a task that nobody has looked at yet is null. */
-export const AIRFLOW_TASK_STATES = [
+const AIRFLOW_TASK_STATES = [
   'removed',
   'scheduled',
   'queued',

@@ -18,7 +18,7 @@ import { type Api, type ApiEnv, assayErrors, jsonBody, oneOf } from './api.ts';
 const MAX_SQL_CHARACTERS = 100_000;
 const MAX_NAMES = 100;
 
-export const MEDIA_TYPES: { readonly [format in QueryFormat]: string } = {
+const MEDIA_TYPES: { readonly [format in QueryFormat]: string } = {
   json: 'application/json',
   csv: 'text/csv',
   parquet: 'application/vnd.apache.parquet',

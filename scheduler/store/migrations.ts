@@ -10,7 +10,7 @@ interface Migration {
   readonly up: (db: Kysely<StoreSchema>) => Promise<void>;
 }
 
-export const MIGRATIONS: readonly Migration[] = [{ version: 1, name: 'runs', up: createRuns }];
+const MIGRATIONS: readonly Migration[] = [{ version: 1, name: 'runs', up: createRuns }];
 
 export const SCHEMA_VERSION = Math.max(...MIGRATIONS.map((migration) => migration.version));
 

@@ -27,7 +27,7 @@ export type FaultDecision =
   | { readonly kind: 'fail'; readonly code: ErrorCode; readonly retryAfterMs: number | null };
 
 /** Daily quotas refill in the course of the day; a failed try spends quota as well. */
-export const QUOTA_PAUSE_MS = 30 * 60_000;
+const QUOTA_PAUSE_MS = 30 * 60_000;
 const RATE_PAUSE_MS = 60_000;
 
 const fail = (code: ErrorCode, retryAfterMs: number | null = null): FaultDecision => ({

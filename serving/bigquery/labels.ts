@@ -14,7 +14,7 @@ export function labelValue(text: string): string {
 }
 
 /** A key begins with a letter. */
-export function labelKey(text: string): string {
+function labelKey(text: string): string {
   const value = labelValue(text);
   return /^[a-z]/.test(value) ? value : labelValue(`l_${text}`);
 }

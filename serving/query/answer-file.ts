@@ -12,7 +12,7 @@ import { identifier, literal } from '../../engine/sql-text.ts';
 import { csvLine } from './answer-csv.ts';
 import { jsonCell } from './answer-json.ts';
 
-export const ANSWER_FORMATS = ['json', 'csv', 'parquet'] as const;
+const ANSWER_FORMATS = ['json', 'csv', 'parquet'] as const;
 export type AnswerFormat = (typeof ANSWER_FORMATS)[number];
 
 /** Columns as DuckDB describes them. */

@@ -4,7 +4,7 @@ import { dirname, sep } from 'node:path';
 import { errnoOf } from '../storage-error.ts';
 
 /** Creates the folder with its parents; a crash afterwards does not lose them. */
-export async function ensureFolder(folder: string): Promise<void> {
+async function ensureFolder(folder: string): Promise<void> {
   const firstMade = await mkdir(folder, { recursive: true });
   if (firstMade === undefined) return;
   for (let made = folder; made.length >= firstMade.length; made = dirname(made)) await syncFolder(dirname(made));

@@ -6,7 +6,7 @@ import { columnTypeOf } from '../../engine/duckdb-types.ts';
 import type { FileGroup } from './bronze-files.ts';
 
 /** Day that a row came in; every silver table has it. */
-export const INGESTION_DAY: ColumnSchema = { name: 'ingestion_dt', type: 'date' };
+const INGESTION_DAY: ColumnSchema = { name: 'ingestion_dt', type: 'date' };
 
 /** Where a row came from; `bronze_partition` is what makes a partition replaceable when it is delivered again. */
 export const LINEAGE: readonly ColumnSchema[] = [

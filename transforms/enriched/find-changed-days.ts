@@ -69,10 +69,7 @@ export async function findChangedDays(
 }
 
 /** Partitions of one version that the other lacks or holds with other content. */
-export function differingPartitions(
-  version: TableVersion | null,
-  other: TableVersion | null,
-): ReadonlySet<DataPartition> {
+function differingPartitions(version: TableVersion | null, other: TableVersion | null): ReadonlySet<DataPartition> {
   const known = new Map((other?.partitions ?? []).map(({ value, fingerprint }) => [value, fingerprint]));
   return new Set((version?.partitions ?? []).filter(({ value, fingerprint }) => known.get(value) !== fingerprint));
 }

@@ -73,7 +73,7 @@ export function withinDays(column: string, ranges: readonly DayRange[]): string 
   return terms.length === 0 ? 'false' : `(${terms.join(' OR ')})`;
 }
 
-export function definitionOf(inputs: LocalInputs, name: string): InputDefinition {
+function definitionOf(inputs: LocalInputs, name: string): InputDefinition {
   const definition = inputs.definitions[name];
   if (!definition) throw new Error(`no input ${name}`);
   return definition;

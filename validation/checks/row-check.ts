@@ -89,7 +89,7 @@ function offendersOf(subject: Subject, from: string, offends: string, columns: r
   return `SELECT ${shown.map(textColumn).join(', ')} FROM ${from} WHERE ${offends} ORDER BY ${order}`;
 }
 
-export function textColumn(column: string): string {
+function textColumn(column: string): string {
   return `CAST(t.${identifier(column)} AS VARCHAR) AS ${identifier(column)}`;
 }
 
