@@ -208,6 +208,8 @@ export interface MartSpec {
   readonly columns: readonly MartColumnSpec[];
   /** GoogleSQL text with `@window_start`, `@window_end` (dates). */
   readonly sql: string;
+  /** Where the query's first character stands, so that a fault in it can be told with its place in the file. */
+  readonly sqlLocation: SourceLocation;
   /** Assets it reads, found in the SQL: `{layer: 'enriched', table: 'int_shipping_economics'}`. */
   readonly inputs: readonly { readonly layer: Layer; readonly table: string }[];
   /** How an input's partitions map to the mart's, where not day by day. */

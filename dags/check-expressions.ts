@@ -107,7 +107,7 @@ export function checkQuery(context: CheckContext, path: TreePath): void {
       code: 'unknown_table',
       at,
       message: `${layer} has no table ${table}`,
-      expected: `one of ${known.join(', ')}`,
+      expected: known.length > 0 ? `one of ${known.join(', ')}` : `a declared table of ${layer}`,
       hint: elsewhere ? `write ${elsewhere}.${table}` : meant(didYouMean(table, known)),
     });
   }

@@ -116,18 +116,23 @@ class SourceFiles {
     if (text === null) return [];
     const { tree, complete } = parse(text, file, this.#log);
     if (tree && complete) return [expandVariables(tree, this.#options.env, this.#linesByFile, this.#log)];
-    for (const word of text.match(/[A-Za-z_][\w-]*/g) ?? []) this.unreadWords.add(word);
+    this.#rememberWords(text);
     return [];
   }
 
+  #rememberWords(text: string): void {
+    for (const word of text.match(/[A-Za-z_][\w-]*/g) ?? []) this.unreadWords.add(word);
+  }
+
   #text(file: string): string | null {
+    const bytes = this.#files.contents.get(file);
     try {
-      const bytes = this.#files.contents.get(file);
       if (bytes === undefined || bytes instanceof Error) throw bytes;
       const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes).replaceAll('\r\n', '\n');
       this.#linesByFile.set(file, text.split('\n'));
       return text;
     } catch (thrown) {
+      if (bytes !== undefined && !(bytes instanceof Error)) this.#rememberWords(new TextDecoder().decode(bytes));
       this.#log.error({
         code: 'unreadable_file',
         at: { file, line: 1, column: 1 },

@@ -337,6 +337,7 @@ function resolveMart(raw: RawMart, path: TreePath, base: Resolving): MartSpec {
     clusterBy: raw.cluster_by ?? warehouse?.clusterBy ?? [],
     columns,
     sql,
+    sqlLocation: base.at([...path, 'sql']),
     inputs,
     reads: Object.fromEntries(
       Object.entries(raw.reads ?? {}).map(([input, how]) => {

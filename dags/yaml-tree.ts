@@ -64,7 +64,7 @@ export function parseYamlTree(
     const { line, col } = lineCounter.linePos(offset);
     return { file, line: Math.max(line, 1) + firstLine - 1, column: Math.max(col, 1) };
   };
-  for (const fault of [...document.errors, ...document.warnings]) {
+  for (const fault of telling([...document.errors, ...document.warnings])) {
     log.error({ ...yamlFault(fault.code, fault.message), at: place(fault.pos[0]) });
   }
   const complete = document.errors.length === 0 && document.warnings.length === 0;
@@ -94,6 +94,14 @@ export function parseYamlTree(
     });
   }
   return { tree: null, complete };
+}
+
+/** Past a fault of syntax the parser only guesses: tabs are all told, else the first fault, which the others follow from. */
+function telling<T extends { readonly code: string; readonly pos: readonly [number, number] }>(
+  faults: readonly T[],
+): readonly T[] {
+  const tabs = faults.filter(({ code }) => code === 'TAB_AS_INDENT');
+  return tabs.length > 0 ? tabs : [...faults].sort((a, b) => a.pos[0] - b.pos[0]).slice(0, 1);
 }
 
 function yamlFault(
@@ -180,6 +188,7 @@ class TreeBuilder {
       const key = this.#asNode(pair.key);
       const keyAt = this.#place(key.range?.[0] ?? 0);
       if (!isScalar(key) || key.value === null) {
+        if (this.#document.errors.length > 0) continue;
         this.#log.error({
           code: 'bad_yaml',
           at: keyAt,

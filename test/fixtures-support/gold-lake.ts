@@ -217,6 +217,7 @@ export function martOf(
   return {
     description: '',
     clusterBy: [],
+    sqlLocation: { file: 'specs/shop/marts/mart.sql', line: 5, column: 1 },
     reads: {},
     checks: [],
     warehouse: null,

@@ -100,6 +100,8 @@ describe('text that is no YAML', () => {
     ['an empty file', '', 'error empty_file shop.yml:1:1'],
     ['comments alone', '# nothing yet\n', 'error empty_file shop.yml:1:1'],
     ['a second document', 'owner: a\n---\nowner: b\n', 'error bad_yaml shop.yml:2:1'],
+    ['a bracket that is never closed', 'params: [a, b\nowner: c\ndescription: d\n', 'error bad_yaml shop.yml:2:1'],
+    ['a value that begins like a list', 'owner: - a\nparams: {a: 1}\ndescription: }b\n', 'error bad_yaml shop.yml:1:8'],
     ['a number that loses digits', 'params: {big: 12345678901234567890}\n', 'error bad_value shop.yml:1:15'],
   ];
   for (const [what, text, expected] of faults) {
@@ -107,6 +109,17 @@ describe('text that is no YAML', () => {
       assert.deepEqual(brief(await issuesOf({ 'shop.yml': text })), [expected]);
     });
   }
+
+  test('one fault is told once, however much of the text it leaves without a meaning', async () => {
+    const issues = await issuesOf({ 'shop.yml': SHOP.replace('- name: ', '- name: "') });
+    assert.deepEqual(brief(issues).length, 1, brief(issues).join('\n'));
+  });
+
+  test('every line that a tab indents is told, and nothing that follows from them', async () => {
+    const text = 'base_silver:\n  tables:\n\t- name: a\n\t  columns: []\n';
+    const codes = (await issuesOf({ 'shop.yml': text })).map(({ code, location }) => `${code} ${location.line}`);
+    assert.deepEqual(codes, ['tab_indent 3', 'tab_indent 4']);
+  });
 
   test('an alias inside its own anchor ends as a fault, not as a loop', async () => {
     assert.deepEqual(brief(await issuesOf({ 'shop.yml': 'params: &p {a: *p}\n' })), ['error bad_yaml shop.yml:1:16']);
@@ -120,7 +133,10 @@ describe('text that is no YAML', () => {
   });
 
   test('a file that is not UTF-8 is named, and the others are still read', async () => {
-    const issues = await issuesOf({ 'a.yml': Buffer.from([0x6f, 0x3a, 0xff]), 'b.yml': 'ownr: me\n' });
+    const issues = await issuesOf({
+      'a.yml': Buffer.from([...Buffer.from('orders: '), 0xff]),
+      'b.yml': 'ownr: me\ndims: [{name: orders}]\n',
+    });
     assert.deepEqual(brief(issues), ['error unreadable_file a.yml:1:1', 'error unknown_key b.yml:1:1']);
   });
 

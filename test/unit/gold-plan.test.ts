@@ -126,6 +126,7 @@ describe('how a mart reads an input that it says nothing of', () => {
   test('whole where it binds another column: rows of a day may lie in any partition', () => {
     const mart = martOf({
       ...MART,
+      sqlLocation: { file: 'specs/shop/marts/mart.sql', line: 5, column: 1 },
       reads: {},
       sql: 'SELECT order_dt AS day, ingestion_dt FROM silver.orders WHERE order_dt >= @window_start AND order_dt < @window_end',
     });

@@ -312,6 +312,7 @@ export function martSpec(name: string, rest: Partial<MartSpec> = {}): MartSpec {
     columns: [],
     sql: 'SELECT 1',
     inputs: [],
+    sqlLocation: { file: 'specs/shop/marts/mart.sql', line: 5, column: 1 },
     reads: {},
     checks: [],
     warehouse: null,

@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import { counted } from '../../core/counted.ts';
 import { PipelineError } from '../../core/errors.ts';
+import { SqlFaultError } from '../../core/google-sql/lexer.ts';
 import { hivePartition } from '../../core/partition.ts';
 import { heldTables } from '../../core/pinned-inputs.ts';
 import type {
@@ -173,12 +174,12 @@ async function buildAndStage(
 ): Promise<StagedTable> {
   const { mart, plan, published, read, versions } = build;
   const def = martDefinition(mart);
-  const { rowsByPartition } = await warehouse.buildMart({
-    def,
-    sql: mart.sql,
-    days: plan.days,
-    fingerprints: plan.fingerprints,
-  });
+  const { days, fingerprints } = plan;
+  const { rowsByPartition } = await warehouse
+    .buildMart({ def, sql: mart.sql, days, fingerprints })
+    .catch((thrown: unknown) => {
+      throw placedInFile(thrown, mart);
+    });
   await assertStillPublished(deps.publications, mart, read);
   const exported = await warehouse.exportBuilt(def, resolve(context.tempDir, mart.name));
   const staging = deps.publications.staging(context.run.dagId, context.run.runId, context.task.id, context.tryNumber);
@@ -229,6 +230,18 @@ function unchanged({ run }: TaskContext, mart: MartSpec, published: PublishedTab
     replacesAll: false,
     account: { ...EMPTY_ACCOUNT, input: rowsOf(partitions), output: rowsOf(partitions) },
   };
+}
+
+/** A fault of the query names file, line and column instead of its place in the SQL. */
+function placedInFile(thrown: unknown, { name, sqlLocation }: MartSpec): unknown {
+  if (!(thrown instanceof PipelineError && thrown.cause instanceof SqlFaultError)) return thrown;
+  const { message, hint, line, column } = thrown.cause.fault;
+  const { file } = sqlLocation;
+  const place = `${file}:${sqlLocation.line + line - 1}:${line === 1 ? sqlLocation.column + column - 1 : column}`;
+  return new PipelineError(thrown.code, `${place}: mart ${name}: ${message}${hint === null ? '' : ` ${hint}`}`, {
+    context: { ...thrown.context, file },
+    cause: thrown,
+  });
 }
 
 export function martDefinition(mart: MartSpec): WarehouseTableDef {
