@@ -5,6 +5,7 @@ import * as nodeModule from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError, Option } from 'commander';
 import { exitWith } from './exit.ts';
+import { quietLookups } from './warnings.ts';
 
 /**
  * Most commands live for a fraction of a second. Node keeps what it has compiled from 22.8 on, so that commands, which are imported
@@ -361,4 +362,5 @@ function hoistGlobals(argv: readonly string[]): string[] {
   return [node, script, ...hoisted, ...others];
 }
 
+quietLookups();
 exitWith(await main());

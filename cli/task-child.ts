@@ -3,7 +3,9 @@ import type { Settings } from '../config/settings.ts';
 import { serveAttempts } from '../scheduler/executors/serve-attempts.ts';
 import { createHandlers, loadHandlers } from './handlers.ts';
 import { systemClock } from './system-clock.ts';
+import { quietLookups } from './warnings.ts';
 
+quietLookups();
 serveAttempts({
   clock: systemClock,
   createHandlers: async (settings) => createHandlers(settings as unknown as Settings),
