@@ -20,9 +20,18 @@ export const storeFile = (settings: Settings): string => resolve(stateFolder(set
 
 export const warehouseFile = (settings: Settings): string => resolve(settings.root, settings.values['warehouse.path']);
 
-/** As the spec says, unless `reports.path` is set. */
-export const reportFolder = (settings: Settings, spec: Pick<Spec, 'pipeline' | 'reportDir'>): string =>
-  resolve(settings.root, named(settings.values['reports.path'] ?? spec.reportDir, spec.pipeline));
+/**
+ * `reports.path` where that is set; else as the spec says, with a folder in it for each environment but `local`: a rehearsal must not
+ * write over the reports of what it rehearses, nor be compared with them.
+ */
+export function reportFolder(
+  { root, environment, values }: Settings,
+  { pipeline, reportDir }: Pick<Spec, 'pipeline' | 'reportDir'>,
+): string {
+  const path = values['reports.path'];
+  if (path !== null) return resolve(root, named(path, pipeline));
+  return resolve(root, reportDir, environment === 'local' ? '' : environment);
+}
 
 export function gateSettings({ values }: Settings): GateSettings {
   return {

@@ -111,7 +111,7 @@ async function reset(project: Project): Promise<void> {
     );
   }
   const lake = lakeLocation(settings, PIPELINE);
-  const folders = [...(await ownState(settings)), ...(await foldersOf(settings, lake))];
+  const folders = [...(await ownEntries(settings, stateFolder(settings))), ...(await foldersOf(settings, lake))];
   const bronze = bronzeLocation(settings, PIPELINE);
   if (!addressOf(bronze).startsWith(addressOf(lake))) {
     throw new PipelineError(
@@ -120,13 +120,12 @@ async function reset(project: Project): Promise<void> {
     );
   }
   for (const spec of project.specs.filter(({ pipeline }) => pipeline === PIPELINE))
-    folders.push(join(project.root, spec.reportDir));
+    folders.push(...(await ownEntries(settings, join(project.root, spec.reportDir))));
   for (const folder of folders) await rm(folder, { recursive: true, force: true });
 }
 
-/** What lies in the state folder, without the folders in it that are other environments' state. */
-async function ownState(settings: Settings): Promise<readonly string[]> {
-  const folder = stateFolder(settings);
+/** What lies in a folder of state or reports, without the folders in it that are other environments'. */
+async function ownEntries(settings: Settings, folder: string): Promise<readonly string[]> {
   const others: readonly string[] = ENVIRONMENTS.filter((name) => name !== settings.environment);
   const names = await readdir(folder).catch((thrown: NodeJS.ErrnoException) => {
     if (thrown.code === 'ENOENT') return [];

@@ -150,11 +150,14 @@ describe('assay demo', () => {
     });
   }
 
-  test('starts over with --reset and leaves the state of other environments', async () => {
+  test('starts over with --reset and leaves state and reports of other environments', async () => {
     const project = join(base, 'days-1');
-    const others = ['prod/assay.db', 'sandbox/lake/object', 'dev/cache/part'].map((name) =>
-      join(project, '.assay', name),
-    );
+    const others = [
+      '.assay/prod/assay.db',
+      '.assay/sandbox/lake/object',
+      '.assay/dev/cache/part',
+      'docs/validation_reports/prod/SILVER_QUALITY.md',
+    ].map((name) => join(project, name));
     for (const path of others) {
       await mkdir(dirname(path), { recursive: true });
       await writeFile(path, 'kept');

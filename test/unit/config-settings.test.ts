@@ -313,6 +313,8 @@ describe('paths', () => {
     const spec = { pipeline: 'shop', reportDir: 'docs/reports' };
     const settings = await settingsOf();
     assert.equal(reportFolder(settings, spec), join(settings.root, 'docs/reports'));
+    const sandbox = await settingsOf({ flags: { environment: 'sandbox' } });
+    assert.equal(reportFolder(sandbox, spec), join(sandbox.root, 'docs/reports/sandbox'));
     const other = await settingsOf({ env: { REPORTS_BASE_PATH: 'out/{pipeline}' } });
     assert.equal(reportFolder(other, spec), join(other.root, 'out/shop'));
   });
