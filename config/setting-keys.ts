@@ -432,7 +432,8 @@ export const SETTING_KEYS = {
     byDefault: byEnvironment({ local: '.assay', dev: '.assay/dev', prod: '.assay/prod', sandbox: '.assay/sandbox' }),
   }),
   'reports.path': setting({
-    describes: 'Folder of the validation reports, instead of the one that the spec names and its folder for the environment.',
+    describes:
+      'Folder of the validation reports, instead of the one that the spec names and its folder for the environment.',
     allowed: path.allowed,
     parse: (value): string | null | undefined => path.parse(value),
     byDefault: null,

@@ -219,7 +219,7 @@ function unknownKeys(
   const isKnown = (key: string) => isSettingKey(key) || Object.hasOwn(KEY_GROUPS, key);
   const unknownFlags = Object.keys(flags).filter((key) => flags[key] !== undefined && !isKnown(key));
   return [
-    ...unknownFlags.map((key) => unknownKey(key, 'a flag')),
+    ...unknownFlags.map((key) => unknownKey(key, '--set')),
     ...entries.flatMap((entry): readonly Problem[] => {
       const { environment, key, place } = entry;
       if (environment !== null && !ENVIRONMENTS.some((name) => name === environment)) {

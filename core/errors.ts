@@ -150,7 +150,7 @@ export class GateFailedError extends PipelineError {
   }
 }
 
-/** Any thrown thing as a PipelineError; a bug keeps its stack as cause and gets the code `internal`. */
+/** Any thrown thing as a PipelineError: a full disk and a missing right are named; a bug keeps its stack as cause and gets the code `internal`. */
 export function asPipelineError(thrown: unknown): PipelineError {
   if (thrown instanceof PipelineError) return thrown;
   const errno = (thrown as NodeJS.ErrnoException | null)?.code;
@@ -159,6 +159,13 @@ export function asPipelineError(thrown: unknown): PipelineError {
     return new PipelineError(
       'storage_full',
       `The disk is full: ${message}. Free some space, then run the same command again, or clear the failed task.`,
+      { cause: thrown },
+    );
+  }
+  if (['EACCES', 'EPERM', 'EROFS'].includes(errno ?? '')) {
+    return new PipelineError(
+      'storage_denied',
+      `This user may not do that: ${message}. Give it the right to, or run the command as the user who owns the project.`,
       { cause: thrown },
     );
   }

@@ -30,7 +30,11 @@ export async function run(flags: GlobalFlags, dagId: string, options: RunOptions
   const version = requireDag(project, dagId);
   const wanted = wantedRuns(version.dag, options);
   const holder = readProjectLock(stateFolder(project.settings));
-  if (holder?.address) {
+  // Who holds the project without an address is changing it just now.
+  const mayBeDone = !options.force && (holder === null || holder.address !== null);
+  const done = mayBeDone ? await unchangedRuns(project, version, wanted) : [];
+  const left = wanted.slice(done.length);
+  if (holder?.address && left.length > 0) {
     const { followRemote } = await import('../follow-remote.ts');
     process.exitCode = await followRemote(holder.address, project, version.dag, wanted, {
       rerun: true,
@@ -38,8 +42,6 @@ export async function run(flags: GlobalFlags, dagId: string, options: RunOptions
     });
     return;
   }
-  const done = options.force || holder ? [] : await unchangedRuns(project, version, wanted);
-  const left = wanted.slice(done.length);
   const outcomes = left.length === 0 ? done : [...done, ...(await runHere(project, version, left, options))];
   await noteWarehouse(project, version, outcomes.at(-1));
   if (options.json) printJson(outcomes);

@@ -68,6 +68,10 @@ describe('a project of one CSV', () => {
     assert.ok(second.stderr.includes(address), second.stderr);
     const followed = await assay(['run', 'shop', '--date', '2025-01-03'], { cwd: shop });
     assert.equal(followed.code, 0, followed.stderr);
+    const again = await assay(['run', 'shop', '--date', '2025-01-03'], { cwd: shop });
+    assert.match(again.stdout, /nothing has changed since run/, 'a server makes no difference');
+    const forced = await assay(['run', 'shop', '--date', '2025-01-03', '--force'], { cwd: shop });
+    assert.match(forced.stdout, /shop for 2025-01-03: success/);
     assert.equal((await assay(['trigger', 'shop', '--date', '2025-01-03'], { cwd: shop })).code, 7);
     const tasks = async (): Promise<number> => {
       const answer = await fetch(`${address}/api/v2/dags/shop/tasks`);

@@ -260,7 +260,7 @@ describe('a wrong setting', () => {
     assert.deepEqual(
       lines.map((line) => line.slice(0, 24)),
       [
-        'a flag: there is no sett',
+        '--set: there is no setti',
         'config/config.yml:2:8: t',
         'gates cannot be "soft" (',
         'server.port cannot be "9',
