@@ -56,6 +56,9 @@ const dagFields = {
   max_active_runs: count.nullable(),
   max_consecutive_failed_dag_runs: count,
   timetable_partitioned: z.boolean(),
+  // Since 3.3; its client refuses a DAG without them.
+  timetable_periodic: z.boolean(),
+  is_backfillable: z.boolean(),
   timetable_summary: text,
   timetable_description: text,
   last_parsed_time: maybeTime,

@@ -52,6 +52,8 @@ export function airflowDag(summary: DagSummary, facts: DagFacts): AirflowDag {
     max_active_runs: dag.maxActiveRuns,
     max_consecutive_failed_dag_runs: 0,
     timetable_partitioned: false,
+    timetable_periodic: dag.schedule !== null,
+    is_backfillable: true,
     timetable_summary: dag.schedule?.cron ?? null,
     timetable_description: scheduleInWords(dag.schedule),
     last_parsed_time: isoInstant(summary.lastParsedAtMs),

@@ -96,6 +96,8 @@ describe('DAGs as Airflow’s clients read them', () => {
     assert.equal(dag.next_dagrun_data_interval_start, '2025-10-18T00:00:00.000Z');
     assert.equal(dag.next_dagrun_data_interval_end, '2025-10-19T00:00:00.000Z');
     assert.equal(dag.timetable_summary, '0 6 * * *');
+    assert.equal(dag.timetable_periodic, true);
+    assert.equal(dag.is_backfillable, true);
     assert.equal(dag.timetable_description, 'every day at 06:00 UTC, covers the day before');
     // Two slots of the default pool and one of the warehouse's.
     assert.equal(dag.max_active_tasks, 3);
