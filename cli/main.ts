@@ -35,7 +35,7 @@ const program = new Command('assay')
   .option('--project <dir>', 'project folder (default: the nearest parent with specs/)')
   .option('--env <name>', 'environment: local, dev, prod or sandbox (default: $PIPELINE_ENV, else local)')
   .option('--strict', 'strict gates and strict foreign keys')
-  .option('--warning-only', 'gates report and let pass')
+  .option('--warning-only', 'gates report and let pass; foreign keys are not enforced')
   .option('--set <key=value>', 'override a setting; may be repeated', (pair: string, all: string[] = []) => [
     ...all,
     pair,

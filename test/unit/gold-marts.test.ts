@@ -330,4 +330,36 @@ describe('the marts of the reference pipeline', () => {
       });
     });
   }
+
+  test('a shipping amount that is not known fails no check of its mart, which a strict gate would stop at', async () => {
+    const mart = marts.find(({ name }) => name === 'fct_shipping_analysis');
+    const shipping = TABLES.int_shipping_economics;
+    assert.ok(mart && shipping);
+    const rows = [
+      ["'o1'", D1, "'web'", "'standard'", '5.00', '4.50', '0.50', '0.100000'],
+      ["'o2'", D1, "'web'", "'standard'", '6.00', 'NULL', 'NULL', 'NULL'],
+      ["'o3'", D2, "'web'", 'NULL', 'NULL', 'NULL', 'NULL', 'NULL'],
+    ];
+    await withGoldLake([mart], async (gold) => {
+      await gold.lake.publishTables(
+        'enriched',
+        { int_shipping_economics: queryOf({ ...shipping, rows }) },
+        () => 'order_dt',
+      );
+      await gold.run({ runDate: '2025-03-02', firstDay: '2025-03-01' });
+      assert.deepEqual(
+        await gold.query(
+          `SELECT shipping_revenue, shipping_cost, shipping_margin FROM ${mart.name} ORDER BY order_date`,
+        ),
+        [
+          ['11.00', '4.50', '0.50'],
+          [null, null, null],
+        ],
+      );
+      for (const check of mart.checks.filter(({ sql, failIf }) => sql !== null && failIf !== null)) {
+        const offending = await gold.query(`SELECT count(*) FROM ${mart.name} WHERE ${check.sql}`);
+        assert.deepEqual(offending, [['0']], check.id);
+      }
+    });
+  });
 });
