@@ -20,8 +20,11 @@ export interface SeenCall {
   readonly method: string;
   /** Behind `/projects/<project>`, without query: `/jobs`. */
   readonly path: string;
+  readonly query: URLSearchParams;
   readonly headers: IncomingMessage['headers'];
   readonly body: CallBody | null;
+  /** The service's JSON; left out where there was none, or where it was not asked. */
+  answer?: unknown;
 }
 
 /** The parts of bodies that tests look at. */
@@ -203,6 +206,7 @@ async function passOn(
   const seen: SeenCall = {
     method: incoming.method ?? '',
     path: (incoming.url ?? '').replace(/^\/bigquery\/v2\/projects\/[^/]+/, '').replace(/\?.*$/, ''),
+    query: new URL(incoming.url ?? '/', service).searchParams,
     headers: incoming.headers,
     body: text === '' ? null : (JSON.parse(text) as CallBody),
   };
@@ -227,6 +231,7 @@ async function passOn(
     ...(text === '' ? {} : { body: text }),
   });
   const body = await response.text();
+  if (body !== '') seen.answer = JSON.parse(body);
   if (answer === 'lost reply') {
     incoming.socket.destroy();
     return;
