@@ -251,9 +251,16 @@ export function openCloudStore(api: CloudApi, options: CloudStoreOptions): Objec
     delete: (key, precondition) => guarded('delete', key, (name) => remove(name, precondition)),
     localPath: (key, content) =>
       guarded('read', key, async (name) => {
-        try {
+        const bring = async (): Promise<string> => {
           const object = await locate(name, content);
-          return await cache.path(uri(key), object, () => streamObject(api, retry, object, { start: 0 }));
+          return cache.path(uri(key), object, () => streamObject(api, retry, object, { start: 0 }));
+        };
+        try {
+          return await bring().catch((thrown: unknown) => {
+            // Either the bytes or what was said of them: nobody has them yet, so both are asked for again.
+            if (thrown instanceof CloudFault && thrown.kind === 'corrupt') return bring();
+            throw thrown;
+          });
         } catch (thrown) {
           throw await explained(thrown, name, content);
         }

@@ -67,6 +67,15 @@ describe('base faults', () => {
     assert.match(gone.message, /part-0000\.parquet was there when this run pinned it, and is gone/);
   });
 
+  test('a file that cannot be had now is not said to be gone', async () => {
+    await using lake = await BaseLake.open();
+    await lake.writeBronze(GOOD, ROWS);
+    const pinned = await lake.pin(specOf([table]), DAY, DAY);
+    const denied = new PipelineError('storage_denied', 'The account may not read it.');
+    Object.assign(lake.bronze, { localPath: () => Promise.reject(denied) });
+    assert.equal((await failure(lake.build(specOf([table]), DAY, DAY, pinned))).code, 'storage_denied');
+  });
+
   test('a table without declared columns does not follow a column to another type by itself', async () => {
     await using lake = await BaseLake.open();
     const free = tableSpec('t');

@@ -454,6 +454,26 @@ function objectServer(body: () => Buffer | null) {
   return { requests, answer };
 }
 
+test('a local copy is right although one look told a wrong checksum, or bytes arrived wrong once', () =>
+  withTempFolder(async (folder) => {
+    const body = Buffer.from('rows');
+    for (const wrong of ['look', 'media']) {
+      let isStruck = false;
+      await withServer(
+        (request, response) => {
+          const isMedia = request.url?.includes('alt=media') ?? false;
+          const strikes = !isStruck && isMedia === (wrong === 'media');
+          isStruck ||= strikes;
+          const bytes = strikes ? Buffer.from('rowz') : body;
+          response.writeHead(isMedia ? 206 : 200, { 'x-goog-generation': '7' }).end(isMedia ? bytes : resource(bytes));
+        },
+        async (store) => assert.equal(await readFile(await store.localPath('k'), 'utf8'), 'rows', wrong),
+        { folder: `${folder}/${wrong}`, maxBytes: 1e8 },
+      );
+      assert.ok(isStruck);
+    }
+  }));
+
 describe('an object whose content is known', () => {
   const contentOf = (body: Buffer) => ({ sizeBytes: body.byteLength, crc32c: crc32cOf(body) });
 

@@ -117,7 +117,9 @@ async function locate(bronze: BronzeFiles, partitions: readonly BronzePartition[
 /** The path of a file that is still the one that was pinned. */
 async function locateOne(bronze: BronzeFiles, file: BronzeFile): Promise<string> {
   const localPath = await bronze.localPath(file.key).catch((thrown: unknown) => {
-    throw thrown instanceof PipelineError && thrown.retryable ? thrown : gone(file.key, bronze, thrown);
+    throw thrown instanceof PipelineError && thrown.code !== 'object_not_found'
+      ? thrown
+      : gone(file.key, bronze, thrown);
   });
   const found = await stat(localPath).catch((thrown: unknown) => {
     throw gone(file.key, bronze, thrown);
