@@ -17,12 +17,14 @@ const CORRUPT_TRIES = 3;
 export function createRetry(patienceMs: number): Retry {
   return async (work) => {
     let firstFailedAtMs: number | null = null;
+    let corrupt = 0;
     for (let failures = 1; ; failures += 1) {
       try {
         return await work();
       } catch (thrown) {
         if (!(thrown instanceof CloudFault) || !thrown.mayRepeat) throw thrown;
-        if (thrown.kind === 'corrupt' && failures >= CORRUPT_TRIES) throw thrown.givenUp(failures);
+        if (thrown.kind === 'corrupt') corrupt += 1;
+        if (corrupt >= CORRUPT_TRIES) throw thrown.givenUp(failures);
         const limitMs = thrown.kind === 'unreachable' ? Math.min(patienceMs, UNREACHABLE_PATIENCE_MS) : patienceMs;
         firstFailedAtMs ??= performance.now();
         const waitMs = pauseMs(failures, thrown.retryAfterMs, Math.random());

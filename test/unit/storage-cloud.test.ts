@@ -73,6 +73,18 @@ describe('a repeat', () => {
     assert.equal(tries, 3);
   });
 
+  test('of bytes that arrive wrong is not shortened by other faults before', async () => {
+    const faults = ['transient', 'transient', 'corrupt', 'transient', 'corrupt'] as const;
+    let tries = 0;
+    const work = async (): Promise<string> => {
+      const kind = faults[tries];
+      tries += 1;
+      if (kind !== undefined) throw new CloudFault(kind, 'not yet');
+      return 'rows';
+    };
+    assert.equal(await createRetry(10_000)(work), 'rows');
+  });
+
   test('is not made where the server asks for more patience than there is, which is passed on', async () => {
     const work = async (): Promise<never> => {
       throw new CloudFault('transient', 'busy', { retryAfterMs: 60_000 });
