@@ -7,10 +7,10 @@ import type { Clock, Logger, TaskHandlers } from '../../core/ports.ts';
 import type { Spec } from '../../core/spec.ts';
 import type { Dag, DagRun, Schedule, Task, TaskDefaults, TaskState } from '../../core/types.ts';
 import type { TriggerRequest } from '../../scheduler/control.ts';
-import { InProcessExecutor } from '../../scheduler/executors/in-process.ts';
 import type { SetTimer } from '../../scheduler/loop.ts';
 import { createScheduler, type Scheduler } from '../../scheduler/scheduler.ts';
 import { type DagVersion, RunStore } from '../../scheduler/store/run-store.ts';
+import { InProcessExecutor } from '../fixtures-support/in-process-executor.ts';
 
 export const systemClock: Clock = { now: () => Date.now() };
 export const silentLog: Logger = { debug() {}, info() {}, warn() {}, error() {} };

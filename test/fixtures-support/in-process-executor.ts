@@ -1,15 +1,15 @@
-/** Attempts -> handlers called in this very process: no isolation, no start-up cost. For tests and light handlers. */
+/** Attempts -> handlers called in this very process: no isolation, no start-up cost. */
 import { isoInstant } from '../../core/partition.ts';
 import type { Clock, TaskHandlers } from '../../core/ports.ts';
 import type { TaskError } from '../../core/types.ts';
-import type { LogLine } from '../control.ts';
-import { AttemptLog } from './attempt-log.ts';
-import { AttemptTimer } from './attempt-timer.ts';
-import type { AttemptOutcome, AttemptRequest, Executor } from './executor.ts';
-import { lineLogger, runHandler } from './run-handler.ts';
-import { removeTempFolder, removeTempLeftovers, tempFolderOf } from './temp-folders.ts';
+import type { LogLine } from '../../scheduler/control.ts';
+import { AttemptLog } from '../../scheduler/executors/attempt-log.ts';
+import { AttemptTimer } from '../../scheduler/executors/attempt-timer.ts';
+import type { AttemptOutcome, AttemptRequest, Executor } from '../../scheduler/executors/executor.ts';
+import { lineLogger, runHandler } from '../../scheduler/executors/run-handler.ts';
+import { removeTempFolder, removeTempLeftovers, tempFolderOf } from '../../scheduler/executors/temp-folders.ts';
 
-export interface InProcessExecutorOptions {
+interface InProcessExecutorOptions {
   readonly handlers: TaskHandlers;
   readonly slots: number;
   readonly stateDir: string;
