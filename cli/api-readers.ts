@@ -4,38 +4,39 @@ import { join, normalize } from 'node:path';
 import type { PublicationSummary, PublicationsReader, ReportReader, ReportSelector, RunHistory } from '../api/ports.ts';
 import { type JsonValue, LAYERS, type Publication } from '../core/types.ts';
 import type { RunStore } from '../scheduler/store/run-store.ts';
-import { type ReportEntry, readReports } from '../validation/report/list-reports.ts';
+import type { ReportPlace } from '../validation/report/earlier-report.ts';
+import { type ReportEntry, readNewestReports, readReports, readRunReports } from '../validation/report/list-reports.ts';
 import { openLake } from './lake.ts';
 import type { Project } from './project.ts';
 
 export function reportReader(project: () => Project): ReportReader {
-  const all = async () => {
-    const folders = [...new Set(project().specs.map((spec) => spec.reportDir))];
-    return (await Promise.all(folders.map((folder) => readReports(project().root, folder)))).flat();
+  const inAllFolders = async <T>(read: (place: ReportPlace) => Promise<readonly T[]>): Promise<readonly T[]> => {
+    const { root, specs } = project();
+    const folders = [...new Set(specs.map((spec) => spec.reportDir))];
+    return (await Promise.all(folders.map((reportDir) => read({ root, reportDir })))).flat();
   };
+  const ofRun = (dagId: string, runId: string) => inAllFolders((place) => readRunReports(place, dagId, runId));
   const find = async ({ name, pipeline, run }: ReportSelector): Promise<ReportEntry | undefined> => {
-    const named = (await all()).filter(
-      (report) => report.name === name && (pipeline === null || report.pipeline === pipeline),
-    );
-    if (run === null) return named[0];
-    return named.flatMap((report) => report.runs).find((copy) => copy.dagId === run.dagId && copy.runId === run.runId);
+    const reports = run === null ? await inAllFolders(readNewestReports) : await ofRun(run.dagId, run.runId);
+    return reports.find((report) => report.name === name && (pipeline === null || report.pipeline === pipeline));
   };
+  const read = async (path: string): Promise<string> => readFile(join(project().root, path), 'utf8');
   return {
-    list: async () => (await all()).map(({ runs: _runs, ...summary }) => summary),
+    list: async () => {
+      const reports = await inAllFolders(({ root, reportDir }) => readReports(root, reportDir));
+      return reports.map(({ runs: _runs, ...summary }) => summary);
+    },
     listOfRun: async (dagId, runId) =>
-      (await all())
-        .flatMap((report) => report.runs.filter((copy) => copy.dagId === dagId && copy.runId === runId))
+      (await ofRun(dagId, runId))
         .map((copy) => ({ ...copy, run: { dagId, runId } }))
         .sort((a, b) => LAYERS.indexOf(a.layer) - LAYERS.indexOf(b.layer)),
     markdown: async (selector) => {
       const report = await find(selector);
-      return report ? readFile(join(project().root, report.markdownPath), 'utf8') : null;
+      return report ? read(report.markdownPath) : null;
     },
     results: async (selector) => {
       const report = await find(selector);
-      return report
-        ? (JSON.parse(await readFile(join(project().root, report.resultsPath), 'utf8')) as JsonValue)
-        : null;
+      return report ? (JSON.parse(await read(report.resultsPath)) as JsonValue) : null;
     },
   };
 }

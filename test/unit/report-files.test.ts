@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { Report } from '../../core/types.ts';
-import { readReports } from '../../validation/report/list-reports.ts';
+import { readNewestReports, readReports, readRunReports } from '../../validation/report/list-reports.ts';
 import { writeReport } from '../../validation/report/write-report.ts';
 
 const DIR = 'docs/validation_reports/shop';
@@ -145,6 +145,21 @@ describe('the list of reports', () => {
       assert.equal(list[1]?.digest, ref.digest);
       assert.equal(list[1]?.runs[0]?.markdownPath, ref.runMarkdownPath);
       assert.deepEqual(list[1]?.blockedBy, ['silver.orders.pk_unique']);
+    }));
+
+  test('of one run, and of the newest, are read without the other runs', () =>
+    inFolder(async (root) => {
+      const place = { root, reportDir: DIR };
+      await writeReport(place, report('2025-10-08'), run('2025-10-08', 'r8'));
+      await writeReport(place, report('2025-10-09'), run('2025-10-09', 'r9'));
+      const listed = (await readReports(root, DIR))[0]?.runs;
+      assert.deepEqual(await readRunReports(place, 'daily', 'r8'), [listed?.[1]]);
+      assert.deepEqual(await readRunReports(place, 'daily', 'r7'), []);
+      rmSync(join(root, DIR, 'runs'), { recursive: true });
+      assert.deepEqual(
+        (await readNewestReports(place)).map(({ name, interval }) => [name, interval.to]),
+        [['GOLD_QUALITY', '2025-10-09']],
+      );
     }));
 
   test('is empty before the first report, and passes over files that are none', () =>

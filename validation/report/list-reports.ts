@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { type GateMode, LAYERS, type Layer, type Verdict } from '../../core/types.ts';
 import { compareText } from '../measured-result.ts';
+import { type ReportPlace, runFolder } from './earlier-report.ts';
 import { digestOf } from './render-results.ts';
 
 export interface ReportEntry {
@@ -51,7 +52,22 @@ const provenanceShape = z.object({ dag_id: z.string(), run_id: z.string() });
 
 const RESULTS = '.results.json';
 
-/** By name. A folder that is not there yet has no reports; a file that is no report is passed over. */
+/** The newest of each name. Cost: these files, however many runs there were. */
+export function readNewestReports({ root, reportDir }: ReportPlace): Promise<readonly ReportEntry[]> {
+  return entriesIn(root, reportDir);
+}
+
+/** The copies of one run. */
+export async function readRunReports(
+  place: ReportPlace,
+  dagId: string,
+  runId: string,
+): Promise<readonly RunReportEntry[]> {
+  const entries = await runEntries(place.root, runFolder(place, dagId, runId));
+  return entries.filter((entry) => entry.dagId === dagId && entry.runId === runId);
+}
+
+/** By name. A folder that is not there yet has no reports; a file that is no report is passed over. Reads the copies of all runs. */
 export async function readReports(root: string, reportDir: string): Promise<readonly ReportListing[]> {
   const newest = await entriesIn(root, reportDir);
   const runs: RunReportEntry[] = [];
