@@ -5,7 +5,7 @@ import type { PublicationSummary, PublicationsReader, ReportReader, ReportSelect
 import { type JsonValue, LAYERS, type Publication } from '../core/types.ts';
 import type { RunStore } from '../scheduler/store/run-store.ts';
 import type { ReportPlace } from '../validation/report/earlier-report.ts';
-import { type ReportEntry, readNewestReports, readReports, readRunReports } from '../validation/report/list-reports.ts';
+import { type ReportEntry, readNewestReports, readRunReports } from '../validation/report/list-reports.ts';
 import { openLake } from './lake.ts';
 import type { Project } from './project.ts';
 
@@ -22,10 +22,7 @@ export function reportReader(project: () => Project): ReportReader {
   };
   const read = async (path: string): Promise<string> => readFile(join(project().root, path), 'utf8');
   return {
-    list: async () => {
-      const reports = await inAllFolders(({ root, reportDir }) => readReports(root, reportDir));
-      return reports.map(({ runs: _runs, ...summary }) => summary);
-    },
+    list: () => inAllFolders(readNewestReports),
     listOfRun: async (dagId, runId) =>
       (await ofRun(dagId, runId))
         .map((copy) => ({ ...copy, run: { dagId, runId } }))

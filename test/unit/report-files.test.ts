@@ -155,11 +155,15 @@ describe('the list of reports', () => {
       const listed = (await readReports(root, DIR))[0]?.runs;
       assert.deepEqual(await readRunReports(place, 'daily', 'r8'), [listed?.[1]]);
       assert.deepEqual(await readRunReports(place, 'daily', 'r7'), []);
+      const newest = async () =>
+        (await readNewestReports(place)).map(({ name, interval, run: by }) => [name, interval.to, by?.runId]);
+      // A copy that nobody needs to read.
+      rmSync(join(root, DIR, 'runs/daily/r8'), { recursive: true });
+      assert.deepEqual(await newest(), [['GOLD_QUALITY', '2025-10-09', 'r9']]);
+      rmSync(join(root, DIR, 'intervals'), { recursive: true });
+      assert.deepEqual(await newest(), [['GOLD_QUALITY', '2025-10-09', 'r9']]);
       rmSync(join(root, DIR, 'runs'), { recursive: true });
-      assert.deepEqual(
-        (await readNewestReports(place)).map(({ name, interval }) => [name, interval.to]),
-        [['GOLD_QUALITY', '2025-10-09']],
-      );
+      assert.deepEqual(await newest(), [['GOLD_QUALITY', '2025-10-09', undefined]]);
     }));
 
   test('is empty before the first report, and passes over files that are none', () =>

@@ -53,10 +53,7 @@ export async function readEarlierReport(
   const folder = entryFolder(place, name, run.dagId);
   const own = entryName(run.interval);
   const start = keySafe(isoInstant(run.interval.startMs));
-  const newest = (await readdir(folder).catch(() => []))
-    .filter((entry) => entry.endsWith('.json') && entry !== own)
-    .sort(compareText)
-    .findLast((entry) => endOf(entry) <= start);
+  const newest = (await namesIn(folder)).filter((entry) => entry !== own).findLast((entry) => endOf(entry) <= start);
   if (newest === undefined) return { because: `no earlier interval of \`${run.dagId}\` has a \`${name}\`.` };
   const entry = entryShape.safeParse(await jsonFile(join(folder, newest)));
   const path = join(runFolder(place, run.dagId, entry.data?.run ?? ''), `${name}.results.json`);
@@ -70,6 +67,17 @@ export async function readEarlierReport(
 /** The copies of one run, relative to the root. */
 export function runFolder({ reportDir }: ReportPlace, dagId: string, runId: string): string {
   return join(reportDir, 'runs', keySafe(dagId), keySafe(runId));
+}
+
+/** Folders of the runs that wrote this report for the newest interval of each DAG, relative to the root. */
+export async function newestRunFolders(place: ReportPlace, name: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const dagId of await namesIn(join(place.root, place.reportDir, 'intervals'))) {
+    const folder = entryFolder(place, name, dagId);
+    const entry = entryShape.safeParse(await jsonFile(join(folder, (await namesIn(folder)).at(-1) ?? '')));
+    if (entry.success) found.push(runFolder(place, dagId, entry.data.run));
+  }
+  return found;
 }
 
 /** Where the run that wrote the report of an interval is named, relative to the root, and what stands there. */
@@ -95,6 +103,12 @@ function entryName({ startMs, endMs }: Interval): string {
 
 function endOf(entry: string): string {
   return entry.split('_')[0] ?? '';
+}
+
+/** Sorted; drafts of files are left out. */
+async function namesIn(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => !name.endsWith('.tmp')).sort(compareText);
 }
 
 /** Null where there is none, or none that reads. */

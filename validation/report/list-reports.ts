@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { type GateMode, LAYERS, type Layer, type Verdict } from '../../core/types.ts';
 import { compareText } from '../measured-result.ts';
-import { type ReportPlace, runFolder } from './earlier-report.ts';
+import { newestRunFolders, type ReportPlace, runFolder } from './earlier-report.ts';
 import { digestOf } from './render-results.ts';
 
 export interface ReportEntry {
@@ -27,9 +27,12 @@ export interface RunReportEntry extends ReportEntry {
   readonly runId: string;
 }
 
-export interface ReportListing extends ReportEntry {
+export interface NewestReport extends ReportEntry {
   /** The run whose copy has the same bytes; the newest interval's where several have. Null where that copy was deleted. */
   readonly run: { readonly dagId: string; readonly runId: string } | null;
+}
+
+export interface ReportListing extends NewestReport {
   /** Newest interval first, then by run id, descending. */
   readonly runs: readonly RunReportEntry[];
 }
@@ -52,9 +55,19 @@ const provenanceShape = z.object({ dag_id: z.string(), run_id: z.string() });
 
 const RESULTS = '.results.json';
 
-/** The newest of each name. Cost: these files, however many runs there were. */
-export function readNewestReports({ root, reportDir }: ReportPlace): Promise<readonly ReportEntry[]> {
-  return entriesIn(root, reportDir);
+/** The newest of each name. Cost: these files and a run's copies for each, however many runs there were. */
+export async function readNewestReports(place: ReportPlace): Promise<readonly NewestReport[]> {
+  const entries = await entriesIn(place.root, place.reportDir);
+  return Promise.all(entries.map(async (entry) => ({ ...entry, run: await writerOf(place, entry) })));
+}
+
+/** The run that the newest interval names; where its copy has other bytes (an hour was run again, the day shown is its), any that has these. */
+async function writerOf(place: ReportPlace, { name, digest }: ReportEntry): Promise<NewestReport['run']> {
+  for (const folder of await newestRunFolders(place, name)) {
+    const copy = (await runEntries(place.root, folder)).find((entry) => entry.name === name && entry.digest === digest);
+    if (copy) return { dagId: copy.dagId, runId: copy.runId };
+  }
+  return (await readReports(place.root, place.reportDir)).find((report) => report.name === name)?.run ?? null;
 }
 
 /** The copies of one run. */
