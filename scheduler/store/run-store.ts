@@ -112,6 +112,8 @@ export class RunStore implements AsyncDisposable {
         const before = known.get(dag.id);
         known.delete(dag.id);
         if (before?.fingerprint !== dag.fingerprint) {
+          // A server that lives long sees many edits; the few runs of an old version read it again.
+          if (before) this.#versions.delete(versionKey(dag.id, before.fingerprint));
           await tx
             .insertInto('dag_version')
             .values({
@@ -161,7 +163,7 @@ export class RunStore implements AsyncDisposable {
 
   /** @throws Error where the version was never registered: runs refer to stored versions only */
   async loadVersion(dagId: string, fingerprint: string): Promise<DagVersion> {
-    const key = `${dagId}\n${fingerprint}`;
+    const key = versionKey(dagId, fingerprint);
     const cached = this.#versions.get(key);
     if (cached) return cached;
     const row = await this.#db
@@ -297,6 +299,8 @@ export class RunStore implements AsyncDisposable {
     }
   }
 }
+
+const versionKey = (dagId: string, fingerprint: string): string => `${dagId}\n${fingerprint}`;
 
 async function upsertDag(
   tx: Kysely<StoreSchema>,

@@ -194,6 +194,17 @@ describe('the run store', () => {
     assert.deepEqual(await place(), [true, false, 4000], 'the time without the DAG is not caught up');
   });
 
+  test('keeps the versions of DAGs in memory until an edit replaces them', async () => {
+    const load = () => store.loadVersion('orders', version.dag.fingerprint);
+    const first = await load();
+    await store.registerDags([version], 1000);
+    assert.equal(await load(), first);
+    await store.registerDags([dagOf('orders', chainOf(3))], 2000);
+    const again = await load();
+    assert.notEqual(again, first);
+    assert.deepEqual(again, first);
+  });
+
   test('refuses a boolean where libsql would end the process', async () => {
     const db = new Kysely<StoreSchema>({ dialect: new LibsqlDialect(path, false) });
     const wrong = true as unknown as number;
