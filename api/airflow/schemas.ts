@@ -276,6 +276,8 @@ export const runClear = z
   .strictObject({
     dry_run: z.boolean().default(true),
     only_failed: z.boolean().default(false),
+    // Client 3.3 always sends it; nothing here adds tasks to a run that is there.
+    only_new: z.literal(false).default(false),
     run_on_latest_version: z.boolean().default(false),
   })
   .openapi('DAGRunClearBody');

@@ -541,7 +541,11 @@ describe('clearing', () => {
   test('of a run answers task instances when dry, else the run', async () => {
     const world = createWorld();
     const runId = await runToGate(world, '2025-10-17', 'FAIL');
-    assert.equal((await send(world, 'POST', `${RUNS}/${runId}/clear`, {})).total_entries, 6);
+    assert.equal(
+      (await send(world, 'POST', `${RUNS}/${runId}/clear`, { dry_run: true, only_failed: false, only_new: false }))
+        .total_entries,
+      6,
+    );
     assert.equal((await send(world, 'POST', `${RUNS}/${runId}/clear`, { only_failed: true })).total_entries, 3);
     const run = await send(world, 'POST', `${RUNS}/${runId}/clear`, { dry_run: false, only_failed: true });
     isComplete(run, 'run');
