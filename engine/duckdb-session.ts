@@ -1,7 +1,10 @@
 /** Limits and SQL text -> one DuckDB connection with its time zone at UTC, no network, cancellable, and rows as plain values. */
-import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
+import { type DuckDBConnection, DuckDBInstance, DuckDBTimestampTZValue, type DuckDBValue } from '@duckdb/node-api';
 import { asPipelineError, PipelineError } from '../core/errors.ts';
 import { literal } from './sql-text.ts';
+
+// Instants become text here, not in DuckDB: by default with the offset that this machine has today.
+DuckDBTimestampTZValue.timezoneOffsetInMinutes = 0;
 
 export interface DuckDbOptions {
   /** Database file; default in memory. A file admits one process at a time. */
