@@ -144,7 +144,9 @@ function stepsOf(
   const { def } = plan;
   if (def.partitionKey === null) {
     const [whole] = changed;
-    return whole ? [loadStep(options, plan, whole)] : removeSteps(options, plan, gone);
+    // A load job of no file is refused.
+    const isEmpty = whole !== undefined && whole.files.length === 0;
+    return whole && !isEmpty ? [loadStep(options, plan, whole)] : removeSteps(options, plan, gone, changed);
   }
   const isOwnPartition = (value: string): boolean => hasDecorator(def, value);
   const filled = (partition: DataPartition): boolean => partition.files.length > 0;

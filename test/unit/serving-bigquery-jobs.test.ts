@@ -144,6 +144,18 @@ describe('a load job', () => {
     });
   });
 
+  test('of a whole table without a file is a statement that empties it', async () => {
+    await withSandboxWarehouse({}, async (place) => {
+      const whole: WarehouseTableDef = { ...SALES, table: 'all_sales', partitionKey: null };
+      const warehouse = await place.open();
+      const { partition } = await place.stage(whole, '', ONE);
+      await warehouse.loadPartitions(whole, [partition], []);
+      await warehouse.loadPartitions(whole, [{ ...partition, files: [], rows: 0, fingerprint: 'none' }], []);
+      assert.deepEqual(await place.read('SELECT amount FROM enriched.all_sales'), []);
+      assert.deepEqual(await warehouse.loaded('enriched', 'all_sales'), new Map([['', 'none']]));
+    });
+  });
+
   test('of days that BigQuery has no partition for goes beside the table, as those of no day', async () => {
     await withSandboxWarehouse({}, async (place) => {
       const warehouse = await place.open();
