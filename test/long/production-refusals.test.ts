@@ -35,7 +35,8 @@ interface Refusal {
   readonly told: string;
 }
 
-const BUCKET_OBJECT = 'Cannot read gs://shop-lake/shop/[a-z]+/_latest.json: ';
+/** Bronze is listed, then published data read; whichever of the two comes first. */
+const BUCKET_OBJECT = 'Cannot (list gs://shop-lake/shop/bronze/orders/|read gs://shop-lake/shop/[a-z]+/_latest.json): ';
 const LOOK = 'BigQuery: look at shop_silver.orders: ';
 
 const REFUSALS: readonly Refusal[] = [
@@ -75,7 +76,7 @@ const REFUSALS: readonly Refusal[] = [
     answers: (host) =>
       host === 'storage.googleapis.com' ? apiRefusal(403, 'forbidden', 'etl does not have storage.objects.get.') : null,
     failed: 'pin_bronze \\(storage_denied\\)',
-    told: `${BUCKET_OBJECT}403 forbidden: etl does not have storage.objects.get\\. The account needs storage.objects.get on gs://shop-lake/; check which credentials are used\\.`,
+    told: `${BUCKET_OBJECT}403 forbidden: etl does not have storage.objects.get\\. The account needs storage.objects.(get|list) on gs://shop-lake/; check which credentials are used\\.`,
   },
   {
     title: 'a token that BigQuery does not take, nor the next one',
