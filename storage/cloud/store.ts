@@ -208,21 +208,18 @@ export function openCloudStore(api: CloudApi, options: CloudStoreOptions): Objec
 
   async function* list(keyPrefix: string): AsyncGenerator<ObjectInfo> {
     let pageToken: string | null = null;
+    // Not told by the order of names: directory buckets of S3 have none.
     const given = new Set<string>();
-    let last: Buffer | null = null;
     do {
       const page: Awaited<ReturnType<CloudApi['list']>> = await retry(async () => {
         const found = await api.list(prefix + keyPrefix, pageToken, PAGE_KEYS);
-        const [first] = found.objects;
-        const goesOn = first === undefined || last === null || Buffer.compare(Buffer.from(first.name), last) > 0;
-        if (goesOn && (found.next === null || !given.has(found.next))) return found;
+        const marks = marksOf(found);
+        if (!marks.some((mark) => given.has(mark))) return found;
         throw new CloudFault('transient', 'the server leads back to a page that it has given');
       }).catch((thrown: unknown) => {
         throw cloudError(thrown, api, 'list', prefix + keyPrefix);
       });
-      if (page.next !== null) given.add(page.next);
-      const end = page.objects.at(-1);
-      if (end !== undefined) last = Buffer.from(end.name);
+      for (const mark of marksOf(page)) given.add(mark);
       for (const object of page.objects) if (isKey(object.name.slice(prefix.length))) yield infoOf(object);
       pageToken = page.next;
     } while (pageToken !== null);
@@ -281,6 +278,12 @@ const isMet = (found: CloudObject, precondition: Precondition): boolean =>
 
 const isOf = (object: CloudObject, digest: FileDigest): boolean =>
   object.sizeBytes === digest.sizeBytes && (object.crc32c === null || object.crc32c === digest.crc32c);
+
+/** What no later page of the same listing has too: the token of the next one, its first object. */
+const marksOf = ({ objects, next }: Awaited<ReturnType<CloudApi['list']>>): readonly string[] => [
+  ...(next === null ? [] : [`token ${next}`]),
+  ...objects.slice(0, 1).map(({ name }) => `object ${name}`),
+];
 
 /** Other programs leave names in buckets that are no keys of ours: `folder/`, `.part.crc`. */
 function isKey(name: string): boolean {

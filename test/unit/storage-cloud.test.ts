@@ -370,6 +370,22 @@ describe('an answer of Cloud Storage', () => {
     }
   });
 
+  test('to a listing in an order of its own is taken as it comes', () =>
+    withServer(
+      (request, response) => {
+        const isSecond = new URL(`http://x${request.url}`).searchParams.has('pageToken');
+        const items = (isSecond ? ['a', 'b'] : ['y', 'x']).map((name) => ({ name, generation: '7' }));
+        response.end(
+          JSON.stringify({ kind: 'storage#objects', items, ...(isSecond ? {} : { nextPageToken: 'second' }) }),
+        );
+      },
+      async (store) => {
+        const names: string[] = [];
+        for await (const { key } of store.list('')) names.push(key);
+        assert.deepEqual(names, ['y', 'x', 'a', 'b']);
+      },
+    ));
+
   test('410 to a look says nothing of the object: it is unknown, not absent', () =>
     withServer(
       (_, response) => response.writeHead(410).end(),
