@@ -43,7 +43,7 @@ SELECT ordered_on AS order_date, COUNT(*) AS orders, SUM(amount) AS revenue
 FROM silver.orders
 GROUP BY 1
 `,
-  '.gitignore': 'data/\n.assay/\ndocs/validation_reports/\n',
+  '.gitignore': 'data/\n.assay/\ndocs/validation_reports/\nnode_modules/\n',
 };
 
 /** Writes nothing over what is there: only `.gitignore` and the settings may be there before. */
