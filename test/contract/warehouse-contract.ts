@@ -57,6 +57,27 @@ export const rows = (day: string, ...values: readonly (readonly [product: number
     )
     .join(' UNION ALL ');
 
+/** A mart over SALES: their sum by day. */
+export const FCT_SALES: WarehouseTableDef = {
+  dataset: 'gold',
+  table: 'fct_sales',
+  columns: [
+    { name: 'day', type: 'date' },
+    { name: 'total', type: 'decimal(18,2)' },
+  ],
+  partitionKey: 'day',
+  clusterBy: [],
+  description: 'Sales.',
+};
+
+/** @param made the fingerprint of what each day is built from */
+export const buildOfSales = (days: readonly string[], made = 'v1'): MartBuild => ({
+  def: FCT_SALES,
+  sql: 'SELECT day, SUM(amount) AS total FROM enriched.sales WHERE day >= @window_start AND day < @window_end GROUP BY 1',
+  days,
+  fingerprints: Object.fromEntries(days.map((day) => [day, made])),
+});
+
 const ALL_SALES = 'SELECT day, product, amount FROM enriched.sales ORDER BY 1, 2, 3';
 
 const MART: WarehouseTableDef = {

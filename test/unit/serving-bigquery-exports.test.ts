@@ -1,27 +1,10 @@
 /** Exports of built marts on the stand-in: two of the same build at once, and one whose build is taken away. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { MartBuild, WarehouseTableDef } from '../../core/ports.ts';
-import { hasCode, rows, SALES } from '../contract/warehouse-contract.ts';
+import { buildOfSales, FCT_SALES, hasCode, rows, SALES } from '../contract/warehouse-contract.ts';
 import { type SandboxPlace, withSandboxWarehouse } from '../contract/warehouse-sandbox.ts';
 
-const MART: WarehouseTableDef = {
-  dataset: 'gold',
-  table: 'fct_sales',
-  columns: [
-    { name: 'day', type: 'date' },
-    { name: 'total', type: 'decimal(18,2)' },
-  ],
-  partitionKey: 'day',
-  clusterBy: [],
-  description: 'Sales.',
-};
-const BUILD: MartBuild = {
-  def: MART,
-  sql: 'SELECT day, SUM(amount) AS total FROM enriched.sales WHERE day >= @window_start AND day < @window_end GROUP BY 1',
-  days: ['2025-01-01'],
-  fingerprints: { '2025-01-01': 'v1' },
-};
+const BUILD = buildOfSales(['2025-01-01']);
 
 const withBuiltMart = (work: (place: SandboxPlace) => Promise<void>): Promise<void> =>
   withSandboxWarehouse({}, async (place) => {
@@ -41,7 +24,7 @@ describe('an export of a built mart', () => {
       const exported = await Promise.all(
         ['one', 'two', 'three'].map(async (name) => {
           const warehouse = await place.open();
-          return warehouse.exportBuilt(MART, `${place.folder}/${name}`);
+          return warehouse.exportBuilt(FCT_SALES, `${place.folder}/${name}`);
         }),
       );
       for (const files of exported)
@@ -60,7 +43,10 @@ describe('an export of a built mart', () => {
     await withBuiltMart(async (place) => {
       const warehouse = await place.open();
       for (const table of await place.leftovers()) await place.api('DELETE', `/datasets/staging/tables/${table}`);
-      await assert.rejects(warehouse.exportBuilt(MART, `${place.folder}/late`), hasCode('state_conflict', /fct_sales/));
+      await assert.rejects(
+        warehouse.exportBuilt(FCT_SALES, `${place.folder}/late`),
+        hasCode('state_conflict', /fct_sales/),
+      );
     });
   });
 });

@@ -4,30 +4,11 @@ import { describe, test } from 'node:test';
 import { asPipelineError } from '../../core/errors.ts';
 import type { MartBuild, ObjectStore, WarehouseTableDef } from '../../core/ports.ts';
 import { createFaults, parseFaults } from '../../sandbox/faults.ts';
-import { hasCode, rows, SALES } from '../contract/warehouse-contract.ts';
+import { buildOfSales, FCT_SALES, hasCode, rows, SALES } from '../contract/warehouse-contract.ts';
 import { PROJECT, type SandboxPlace, type SeenCall, withSandboxWarehouse } from '../contract/warehouse-sandbox.ts';
 
 const ONE = rows('2025-01-01', [1, '10.00']);
 const TWO = rows('2025-01-01', [2, '20.00']);
-
-const MART: WarehouseTableDef = {
-  dataset: 'gold',
-  table: 'fct_sales',
-  columns: [
-    { name: 'day', type: 'date' },
-    { name: 'total', type: 'decimal(18,2)' },
-  ],
-  partitionKey: 'day',
-  clusterBy: [],
-  description: 'Sales.',
-};
-
-const build = (days: readonly string[], made = 'v1'): MartBuild => ({
-  def: MART,
-  sql: 'SELECT day, SUM(amount) AS total FROM enriched.sales WHERE day >= @window_start AND day < @window_end GROUP BY 1',
-  days,
-  fingerprints: Object.fromEntries(days.map((day) => [day, made])),
-});
 
 const inserts = (place: SandboxPlace): readonly SeenCall[] =>
   place.calls.filter(({ method, path, body }) => method === 'POST' && path === '/jobs' && !body?.configuration?.dryRun);
@@ -231,7 +212,7 @@ describe('the jobs of a mart', () => {
   test('build into the staging dataset within the limit of bytes, after a free dry run', async () => {
     await withMart(async (place) => {
       const warehouse = await place.openWith({ maximumBytesBilled: 100_000_000 });
-      await warehouse.buildMart(build(['2025-01-01']));
+      await warehouse.buildMart(buildOfSales(['2025-01-01']));
       const dryRuns = place.calls.filter(({ body }) => body?.configuration?.dryRun);
       assert.ok(dryRuns.length > 0);
       assert.ok(place.calls.indexOf(dryRuns[0] as SeenCall) < place.calls.indexOf(inserts(place)[0] as SeenCall));
@@ -248,7 +229,7 @@ describe('the jobs of a mart', () => {
     await withMart(async (place) => {
       const warehouse = await place.openWith({ maximumBytesBilled: 1 });
       await assert.rejects(
-        warehouse.buildMart(build(['2025-01-01'])),
+        warehouse.buildMart(buildOfSales(['2025-01-01'])),
         hasCode('warehouse_rejected', /fct_sales would read/, /maximum_bytes_billed is 1 B/, /not started/),
       );
       assert.deepEqual(inserts(place), []);
@@ -258,9 +239,9 @@ describe('the jobs of a mart', () => {
   test('swap in one transaction that names its partitions by constants', async () => {
     await withMart(async (place) => {
       const warehouse = await place.open();
-      await warehouse.buildMart(build(['2025-01-01', '2025-01-02']));
+      await warehouse.buildMart(buildOfSales(['2025-01-01', '2025-01-02']));
       place.calls.length = 0;
-      await warehouse.swapMarts([build(['2025-01-01', '2025-01-02'])], {});
+      await warehouse.swapMarts([buildOfSales(['2025-01-01', '2025-01-02'])], {});
       const [swap, ...more] = inserts(place);
       assert.equal(more.length, 0);
       const lines = String(swap?.body?.configuration?.query?.query).split('\n');
@@ -294,13 +275,13 @@ describe('the jobs of a mart', () => {
           : undefined;
       // 2 x 60 MB = 114.4 MiB.
       await assert.rejects(
-        warehouse.buildMart(build(MANY_DAYS)),
+        warehouse.buildMart(buildOfSales(MANY_DAYS)),
         hasCode('warehouse_rejected', /fct_sales would read 114\.4 MiB/, /maximum_bytes_billed is 95\.4 MiB/),
       );
       assert.deepEqual(inserts(place), []);
 
       place.intercept = () => undefined;
-      await warehouse.buildMart(build(MANY_DAYS));
+      await warehouse.buildMart(buildOfSales(MANY_DAYS));
       const limits = inserts(place).map(({ body }) => Number(body?.configuration?.query?.maximumBytesBilled));
       const [first] = warehouse.jobs();
       assert.equal(first?.bytesBilled, 10 * 2 ** 20);
@@ -313,7 +294,7 @@ describe('the jobs of a mart', () => {
     await withMart(async (place) => {
       const warehouse = await place.openWith({ maximumBytesBilled: 10 * 2 ** 20 });
       await assert.rejects(
-        warehouse.buildMart(build(MANY_DAYS)),
+        warehouse.buildMart(buildOfSales(MANY_DAYS)),
         hasCode('warehouse_rejected', /1 of 2 jobs that build it were billed 10\.0 MiB/),
       );
       assert.equal(inserts(place).length, 1);
@@ -333,8 +314,8 @@ describe('the jobs of a mart', () => {
         };
         const days = ['2025-01-01', '2025-01-02'];
         const first = await place.openWith({ swap });
-        await first.buildMart(build(days));
-        await first.swapMarts([build(days)], {});
+        await first.buildMart(buildOfSales(days));
+        await first.swapMarts([buildOfSales(days)], {});
         const killDrops = (): void => {
           place.intercept = ({ method, path }) =>
             method === 'DELETE' && path.startsWith('/datasets/staging/')
@@ -343,10 +324,10 @@ describe('the jobs of a mart', () => {
         };
         const isLeft = async (): Promise<boolean> => (await place.leftovers()).length > 0;
 
-        await first.buildMart(build(days, 'v2'));
+        await first.buildMart(buildOfSales(days, 'v2'));
         killDrops();
         const killed = await place.openWith({ swap, store });
-        await assert.rejects(killed.swapMarts([build(days, 'v2')], {}), hasCode('warehouse_denied'));
+        await assert.rejects(killed.swapMarts([buildOfSales(days, 'v2')], {}), hasCode('warehouse_denied'));
         // A copy notes first what it will spend of the day's quota.
         assert.deepEqual(written, Array(swap === 'copy' ? 2 : 1).fill('_warehouse/gold/fct_sales.json'));
         assert.deepEqual(await killed.loaded('gold', 'fct_sales'), new Map(days.map((day) => [day, 'v2'])));
@@ -355,16 +336,16 @@ describe('the jobs of a mart', () => {
         place.intercept = () => undefined;
         place.calls.length = 0;
         written.length = 0;
-        await (await place.openWith({ swap, store })).swapMarts([build(days, 'v2')], {});
+        await (await place.openWith({ swap, store })).swapMarts([buildOfSales(days, 'v2')], {});
         assert.deepEqual([inserts(place), written], [[], []]);
         assert.deepEqual(await place.leftovers(), []);
 
-        await first.buildMart(build(days, 'v3'));
+        await first.buildMart(buildOfSales(days, 'v3'));
         const [spent] = await place.leftovers();
         killDrops();
-        await assert.rejects(first.swapMarts([build(days, 'v3')], {}), hasCode('warehouse_denied'));
+        await assert.rejects(first.swapMarts([buildOfSales(days, 'v3')], {}), hasCode('warehouse_denied'));
         place.intercept = () => undefined;
-        await (await place.openWith({ swap })).buildMart(build(days, 'v4'));
+        await (await place.openWith({ swap })).buildMart(buildOfSales(days, 'v4'));
         assert.ok(spent !== undefined && !(await place.leftovers()).includes(spent));
       });
     });
@@ -374,9 +355,9 @@ describe('the jobs of a mart', () => {
     await withMart(async (place) => {
       const warehouse = await place.openWith({ swap: 'copy' });
       const days = ['2025-01-01', '2025-01-02', '2025-01-09'];
-      await warehouse.buildMart(build(days));
+      await warehouse.buildMart(buildOfSales(days));
       place.calls.length = 0;
-      await warehouse.swapMarts([build(days)], {});
+      await warehouse.swapMarts([buildOfSales(days)], {});
       const copies = inserts(place).flatMap(({ body }) => (body?.configuration?.copy ? [body.configuration.copy] : []));
       assert.deepEqual(
         copies
@@ -396,8 +377,8 @@ describe('the jobs of a mart', () => {
       ]);
       assert.deepEqual(await warehouse.loaded('gold', 'fct_sales'), new Map(days.map((day) => [day, 'v1'])));
       assert.deepEqual(await place.leftovers(), []);
-      await warehouse.buildMart(build(['2025-01-09'], 'v2'));
-      await warehouse.swapMarts([build(['2025-01-09'], 'v2')], { fct_sales: ['2025-01-01'] });
+      await warehouse.buildMart(buildOfSales(['2025-01-09'], 'v2'));
+      await warehouse.swapMarts([buildOfSales(['2025-01-09'], 'v2')], { fct_sales: ['2025-01-01'] });
       assert.deepEqual(await place.read('SELECT day FROM gold.fct_sales'), [{ day: '2025-01-02' }]);
     });
   });
@@ -405,7 +386,7 @@ describe('the jobs of a mart', () => {
   test('by copy of a whole table leave its policy tags', async () => {
     await withMart(async (place) => {
       const whole: WarehouseTableDef = {
-        ...MART,
+        ...FCT_SALES,
         table: 'total',
         columns: [
           { name: 'total', type: 'decimal(18,2)', policyTags: ['projects/p/locations/eu/taxonomies/1/policyTags/2'] },
@@ -433,9 +414,9 @@ describe('the jobs of a mart', () => {
   test('by copy go into a table whose clustering the spec does not know', async () => {
     await withMart(async (place) => {
       const warehouse = await place.openWith({ swap: 'copy' });
-      await warehouse.ensureTable({ ...MART, clusterBy: ['day'] });
-      await warehouse.buildMart(build(['2025-01-01']));
-      await warehouse.swapMarts([build(['2025-01-01'])], {});
+      await warehouse.ensureTable({ ...FCT_SALES, clusterBy: ['day'] });
+      await warehouse.buildMart(buildOfSales(['2025-01-01']));
+      await warehouse.swapMarts([buildOfSales(['2025-01-01'])], {});
       assert.equal((await place.read('SELECT total FROM gold.fct_sales')).length, 1);
     });
   });
@@ -443,7 +424,7 @@ describe('the jobs of a mart', () => {
   test('by copy of a whole table do not give it the end of what was copied', async () => {
     await withMart(async (place) => {
       const def: WarehouseTableDef = {
-        ...MART,
+        ...FCT_SALES,
         table: 'total',
         columns: [{ name: 'total', type: 'decimal(18,2)' }],
         partitionKey: null,
@@ -473,14 +454,14 @@ describe('the jobs of a mart', () => {
   test('are not run again for a build that is there, and its export leaves no objects', async () => {
     await withMart(async (place) => {
       const warehouse = await place.open();
-      const built = await warehouse.buildMart(build(['2025-01-01']));
+      const built = await warehouse.buildMart(buildOfSales(['2025-01-01']));
       place.calls.length = 0;
       const again = await place.open();
-      assert.deepEqual(await again.buildMart(build(['2025-01-01'])), built);
+      assert.deepEqual(await again.buildMart(buildOfSales(['2025-01-01'])), built);
       assert.deepEqual(inserts(place), []);
       const exports = [
-        await again.exportBuilt(MART, `${place.folder}/one`),
-        await again.exportBuilt(MART, `${place.folder}/two`),
+        await again.exportBuilt(FCT_SALES, `${place.folder}/one`),
+        await again.exportBuilt(FCT_SALES, `${place.folder}/two`),
       ];
       assert.deepEqual(
         exports.map((files) => files.map(({ partition, rows: count }) => [partition, count])),
@@ -663,9 +644,9 @@ async function useAll(place: SandboxPlace, options: Parameters<SandboxPlace['ope
   const staged = await place.stage(SALES, '2025-01-01', ONE);
   await warehouse.loadPartitions(SALES, [staged.partition], []);
   await warehouse.ensureTable({ ...SALES, description: 'All that was sold.' });
-  await warehouse.buildMart(build(['2025-01-01']));
-  await warehouse.exportBuilt(MART, `${place.folder}/exported`);
-  await warehouse.swapMarts([{ def: MART, days: ['2025-01-01'], fingerprints: { '2025-01-01': 'v1' } }], {});
+  await warehouse.buildMart(buildOfSales(['2025-01-01']));
+  await warehouse.exportBuilt(FCT_SALES, `${place.folder}/exported`);
+  await warehouse.swapMarts([{ def: FCT_SALES, days: ['2025-01-01'], fingerprints: { '2025-01-01': 'v1' } }], {});
 }
 
 describe('an answer', () => {

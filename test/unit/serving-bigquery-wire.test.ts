@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import type { MartBuild, WarehouseTableDef } from '../../core/ports.ts';
-import { rows, SALES } from '../contract/warehouse-contract.ts';
+import type { WarehouseTableDef } from '../../core/ports.ts';
+import { buildOfSales, FCT_SALES, rows, SALES } from '../contract/warehouse-contract.ts';
 import { type SandboxPlace, type SeenCall, withSandboxWarehouse } from '../contract/warehouse-sandbox.ts';
 import { packageRoot } from '../fixtures-support/package-root.ts';
 
@@ -127,24 +127,9 @@ const RICH: WarehouseTableDef = {
   clusterBy: ['product'],
   options: { labels: { team: 'shop' }, requirePartitionFilter: true, partitionExpirationDays: 9_000 },
 };
-const MART: WarehouseTableDef = {
-  dataset: 'gold',
-  table: 'fct_sales',
-  columns: [
-    { name: 'day', type: 'date' },
-    { name: 'total', type: 'decimal(18,2)' },
-  ],
-  partitionKey: 'day',
-  clusterBy: ['total'],
-  description: 'Sales.',
-};
+const MART: WarehouseTableDef = { ...FCT_SALES, clusterBy: ['total'] };
 const DAYS = ['2025-01-01', '2025-01-02'];
-const BUILD: MartBuild = {
-  def: MART,
-  sql: `SELECT day, SUM(amount) AS total FROM enriched.sales WHERE day >= @window_start AND day < @window_end GROUP BY 1`,
-  days: DAYS,
-  fingerprints: { [DAYS[0] ?? '']: 'v1', [DAYS[1] ?? '']: 'v1' },
-};
+const BUILD = { ...buildOfSales(DAYS), def: MART };
 
 /** Loads by day, of a day without a partition and of a whole table, a removal, tables that change, a mart from its dry run to its export. */
 async function useAll(place: SandboxPlace, swap: 'transaction' | 'copy'): Promise<void> {

@@ -3,7 +3,7 @@ import { PipelineError } from '../../core/errors.ts';
 import { canonicalJson } from '../../core/fingerprint.ts';
 import type { PublicationReader, Warehouse, WarehouseTableDef } from '../../core/ports.ts';
 import type { ColumnNote, Spec, WarehouseSpec } from '../../core/spec.ts';
-import type { LoadReceipt, PublishedLayer, PublishedTable } from '../../core/types.ts';
+import type { DataPartition, LoadReceipt, PublishedLayer, PublishedTable } from '../../core/types.ts';
 import { readMartState } from './mart-state.ts';
 
 export interface VisibleTable {
@@ -89,10 +89,13 @@ function declaredTable(spec: Spec, layer: PublishedLayer, name: string): Declare
   }
 }
 
+/** What a warehouse has of a table. */
+type Loaded = Awaited<ReturnType<Warehouse['loaded']>>;
+
 export interface MirroredTable {
   readonly visible: VisibleTable;
   /** What the warehouse had of it when it was looked at. */
-  readonly before: Awaited<ReturnType<Warehouse['loaded']>>;
+  readonly before: Loaded;
   /** Of all that was loaded; null where the warehouse was left as it is. */
   readonly receipts: readonly LoadReceipt[] | null;
 }
@@ -147,16 +150,19 @@ export const hasSameContent = (one: VisibleTable, other: VisibleTable): boolean 
 const contentOf = ({ published }: VisibleTable): string =>
   canonicalJson(Object.values(published.partitions).map(({ value, fingerprint }) => [value, fingerprint]));
 
+/** True where the warehouse has the table, and every published partition of it. */
+export const holdsPublished = (loaded: Loaded, published: PublishedTable): boolean =>
+  loaded !== 'absent' && missingIn(loaded, published).length === 0;
+
 /**
- * True where the warehouse has every published partition of the table. It names one by its file where a load brought it, and by what
- * it was built from where a swap did.
+ * Published partitions that the warehouse lacks or has in another version. It names one by its file where a load brought it, and by
+ * what it was built from where a swap did: a published mart knows both names.
  */
-export function holdsPublished(loaded: Awaited<ReturnType<Warehouse['loaded']>>, published: PublishedTable): boolean {
-  if (loaded === 'absent') return false;
+export function missingIn(loaded: Loaded, published: PublishedTable | undefined): readonly DataPartition[] {
   const { contents } = readMartState(published);
-  return Object.values(published.partitions).every(({ value, fingerprint }) => {
-    const held = loaded.get(value);
-    return held !== undefined && (held === fingerprint || held === contents[value]);
+  return Object.values(published?.partitions ?? {}).filter(({ value, fingerprint }) => {
+    const name = loaded === 'absent' ? undefined : loaded.get(value);
+    return name === undefined || (name !== fingerprint && name !== contents[value]);
   });
 }
 
@@ -172,7 +178,7 @@ export async function mirrorTable(
   warehouse: Warehouse,
   def: WarehouseTableDef,
   published: PublishedTable,
-  loaded: Awaited<ReturnType<Warehouse['loaded']>>,
+  loaded: Loaded,
 ): Promise<readonly LoadReceipt[] | null> {
   const known = loaded === 'absent' ? new Map<string, string>() : loaded;
   const stale = Object.values(published.partitions).filter(

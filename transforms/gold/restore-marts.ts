@@ -4,6 +4,7 @@ import type { MartSpec } from '../../core/spec.ts';
 import type { Publication, PublishedTable } from '../../core/types.ts';
 import { martDefinition } from './build-gold.ts';
 import { readMartState } from './mart-state.ts';
+import { missingIn } from './published-tables.ts';
 
 export interface RestoredMart {
   readonly mart: string;
@@ -36,10 +37,6 @@ export async function restoreMarts(
   }
 }
 
-/**
- * The warehouse names a partition by what it was built from where a swap brought it, and by its file where a load did: the
- * published mart knows both names.
- */
 async function restoreMart(
   warehouse: Warehouse,
   mart: MartSpec,
@@ -51,10 +48,7 @@ async function restoreMart(
   await warehouse.ensureTable(def);
   const held: ReadonlyMap<string, string> = loaded === 'absent' ? new Map() : loaded;
   const { contents } = readMartState(target);
-  const changed = Object.values(target?.partitions ?? {}).filter(({ value, fingerprint }) => {
-    const name = held.get(value);
-    return name === undefined || (name !== fingerprint && name !== contents[value]);
-  });
+  const changed = missingIn(held, target);
   // A day without rows has no file, but a name where it was built.
   const removed = [...held].flatMap(([value, name]) =>
     target?.partitions[value] === undefined && name !== contents[value] ? [value] : [],
