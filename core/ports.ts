@@ -62,6 +62,11 @@ export interface ByteRange {
 /** `'absent'`: the key must not exist. A generation: it must be that one. */
 export type Precondition = 'absent' | { readonly generation: string };
 
+export interface ObjectCount {
+  readonly objects: number;
+  readonly bytes: number;
+}
+
 /**
  * A flat namespace of immutable-by-habit objects; keys use `/`, never begin with one.
  *
@@ -71,11 +76,6 @@ export type Precondition = 'absent' | { readonly generation: string };
  * @throws PipelineError `precondition_failed` (final), `object_not_found` (final), `storage_unavailable` (retryable),
  *   `storage_denied` (final), `storage_full`, `data_unreadable` where bytes do not match the store's checksum
  */
-export interface ObjectCount {
-  readonly objects: number;
-  readonly bytes: number;
-}
-
 export interface ObjectStore {
   /** Reads a small object whole; null where the key does not exist. */
   read(key: string): Promise<{ readonly body: Uint8Array; readonly generation: string } | null>;
